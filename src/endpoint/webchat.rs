@@ -1,0 +1,11 @@
+//! To be written.
+
+use super::Kind;
+
+/// The kind.
+pub const KIND: Kind = Kind {
+    name: "webchat",
+    default_on: true,
+    read: |_| {},
+    open: |_| unreachable!(),
+};

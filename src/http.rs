@@ -1,0 +1,230 @@
+//! The one HTTP client: explicit timeouts, sockets that can be cut, failures told apart by whether
+//! the request may have arrived.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use ureq::http::{Method, Request};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::DefaultConnector;
+
+mod unix;
+
+/// Letta closes idle connections after about 5 s (`LETTA.md` section 2); a pooled one must be younger.
+const IDLE_AGE: Duration = Duration::from_secs(4);
+/// Small buffers: hundreds of conversations wait at once.
+const BUFFER: usize = 8 * 1024;
+/// No answer that Broca reads whole is larger.
+const BODY_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// How long a call may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// From the start to the end of the whole answer; `None` where a stream may run on.
+    pub whole: Option<Duration>,
+    /// Between two pieces of the answer, the first included.
+    pub silence: Duration,
+}
+
+impl Patience {
+    /// For a call that answers at once.
+    pub const fn brief(span: Duration) -> Self {
+        Self {
+            whole: Some(span),
+            silence: span,
+        }
+    }
+
+    /// For a stream that may run for ever, but not silently.
+    pub const fn stream(silence: Duration) -> Self {
+        Self {
+            whole: None,
+            silence,
+        }
+    }
+}
+
+/// One request.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// The method.
+    pub method: Method,
+    /// The whole address.
+    pub url: &'a str,
+    /// Further headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// A JSON body, sent as it is.
+    pub json: Option<&'a str>,
+    /// How long it may take.
+    pub patience: Patience,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Failure {
+    /// The request certainly did not arrive.
+    NotSent(String),
+    /// It may have arrived.
+    Unknown(String),
+}
+
+impl Failure {
+    /// What happened, without the address (which may hold a token).
+    pub fn words(&self) -> &str {
+        match self {
+            Self::NotSent(words) | Self::Unknown(words) => words,
+        }
+    }
+}
+
+/// An answer of any status, its body not yet read.
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The `Retry-After` header in seconds, where there is one.
+    pub retry_after: Option<Duration>,
+    body: ureq::Body,
+}
+
+/// A client with its own pool of connections. Clones share the pool.
+#[derive(Debug, Clone)]
+pub struct Http(ureq::Agent);
+
+impl Http {
+    /// A client that keeps up to `idle` connections to a host.
+    pub fn new(idle: usize) -> Self {
+        Self(ureq::Agent::with_parts(
+            settings(idle),
+            DefaultConnector::new(),
+            DefaultResolver::default(),
+        ))
+    }
+
+    /// A client whose every request goes to the Unix socket at `path`, whatever its URL says.
+    pub fn unix(path: &Path) -> Self {
+        let connector = unix::UnixConnector::new(path);
+        Self(ureq::Agent::with_parts(
+            settings(1),
+            connector,
+            unix::NoResolver,
+        ))
+    }
+
+    /// Sends `call` and waits for the status line.
+    pub fn send(&self, call: &Call<'_>) -> Result<Answer, Failure> {
+        let mut request = Request::builder().method(call.method.clone()).uri(call.url);
+        for (name, value) in &call.headers {
+            request = request.header(*name, value);
+        }
+        if call.json.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let body = call.json.unwrap_or_default().to_owned();
+        let request = request
+            .body(body)
+            .map_err(|error| Failure::NotSent(format!("the request cannot be made: {error}")))?;
+        let request = self
+            .0
+            .configure_request(request)
+            .timeout_global(call.patience.whole)
+            .timeout_per_read(Some(call.patience.silence))
+            .allow_non_standard_methods(true)
+            .build();
+        let response = self.0.run(request).map_err(|error| failure(&error))?;
+        let retry_after = response.headers().get("retry-after");
+        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
+        Ok(Answer {
+            status: response.status().as_u16(),
+            retry_after: retry_after.map(Duration::from_secs),
+            body: response.into_body(),
+        })
+    }
+
+    /// Ends every request under way, at once and for ever.
+    pub fn cut(&self) {
+        self.0.clone().shutdown();
+    }
+}
+
+impl Answer {
+    /// Whether the status is 2xx.
+    pub const fn is_ok(&self) -> bool {
+        self.status / 100 == 2
+    }
+
+    /// The whole body. An answer cut short is [`Failure::Unknown`].
+    pub fn text(self) -> Result<String, Failure> {
+        let mut text = Vec::new();
+        let mut body = self.body.into_reader().take(BODY_LIMIT);
+        body.read_to_end(&mut text)
+            .map_err(|error| Failure::Unknown(error.to_string()))?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// The whole body as JSON.
+    pub fn json<T: DeserializeOwned>(self) -> Result<T, Failure> {
+        let text = self.text()?;
+        serde_json::from_str(&text).map_err(|error| {
+            Failure::Unknown(format!("the answer is not the JSON expected: {error}"))
+        })
+    }
+
+    /// The body line by line as it comes, for a stream.
+    pub fn lines(self) -> impl Iterator<Item = io::Result<String>> + Send {
+        BufReader::with_capacity(BUFFER, self.body.into_reader()).lines()
+    }
+}
+
+fn settings(idle: usize) -> ureq::config::Config {
+    ureq::config::Config::builder()
+        .http_status_as_error(false)
+        .user_agent(concat!("broca/", env!("CARGO_PKG_VERSION")))
+        .max_redirects(0)
+        .proxy(None)
+        .timeout_connect(Some(Duration::from_secs(10)))
+        .timeout_resolve(Some(Duration::from_secs(10)))
+        .input_buffer_size(BUFFER)
+        .output_buffer_size(BUFFER)
+        .max_idle_connections(idle)
+        .max_idle_connections_per_host(idle)
+        .max_idle_age(IDLE_AGE)
+        .build()
+}
+
+fn failure(error: &ureq::Error) -> Failure {
+    use ureq::{Error, Timeout};
+    let words = match error {
+        Error::Io(error) => error.to_string(),
+        Error::Timeout(_) => "no answer in time".to_owned(),
+        Error::HostNotFound => "the host's name does not resolve".to_owned(),
+        Error::BadUri(_) | Error::Http(_) => "the address is malformed".to_owned(),
+        other => other.to_string(),
+    };
+    let not_sent = match error {
+        Error::Io(error) => not_connected(error.kind()),
+        Error::Timeout(Timeout::Resolve | Timeout::Connect) => true,
+        Error::HostNotFound | Error::ConnectionFailed | Error::BadUri(_) | Error::Http(_) => true,
+        Error::Tls(_) | Error::Rustls(_) => true,
+        _ => false,
+    };
+    if not_sent {
+        Failure::NotSent(words)
+    } else {
+        Failure::Unknown(words)
+    }
+}
+
+const fn not_connected(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::AddrNotAvailable
+            | io::ErrorKind::NotFound
+            | io::ErrorKind::PermissionDenied
+    )
+}

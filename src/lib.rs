@@ -12,6 +12,7 @@
 
 // words
 pub mod error;
+pub mod exchange;
 pub mod message;
 pub mod secret;
 pub mod shelf;
@@ -28,3 +29,4 @@ pub mod shutdown;
 // doors
 pub mod agent;
 pub mod endpoint;
+pub mod store;

@@ -13,7 +13,7 @@ pub use load::{Problem, Reader, Watched, load};
 pub use section::{Section, Setting};
 
 /// What becomes of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// It comes back as it is; no agent is needed.
@@ -25,7 +25,7 @@ pub enum Mode {
 }
 
 /// How people are kept apart at the agent; see `LETTA.md` section 11.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Isolation {
     /// A conversation for each chat, side by side.
@@ -37,7 +37,7 @@ pub enum Isolation {
 }
 
 /// What to do with a part whose confirmation was lost, where the network shows a repeat twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Uncertain {
     /// Send it again; counted.

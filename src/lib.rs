@@ -30,3 +30,9 @@ pub mod shutdown;
 pub mod agent;
 pub mod endpoint;
 pub mod store;
+
+// stages, and what joins them
+pub mod bridge;
+
+// front
+pub mod cli;

@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::error::{Code, Error, Result};
@@ -85,18 +86,24 @@ impl Store {
     }
 
     /// As [`Self::write`], from a thread that may block.
-    pub fn write_blocking<T, F>(&self, runtime: &tokio::runtime::Handle, work: F) -> Result<T>
+    pub fn write_here<T, F>(&self, runtime: &Handle, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
         match &self.writer {
-            Some(writer) => writer
-                .run(work)
-                .blocking_recv()
-                .unwrap_or_else(|error| Err(gone(error))),
-            None => runtime.block_on(self.write(work)),
+            Some(writer) => writer.run(work).blocking_recv().unwrap_or_else(|error| Err(gone(error))),
+            None => pool::run_here(runtime, &self.pool, |conn| in_transaction(conn, work)),
         }
+    }
+
+    /// As [`Self::read`], from a thread that may block.
+    pub fn read_here<T>(
+        &self,
+        runtime: &Handle,
+        work: impl FnOnce(&mut Conn) -> Result<T>,
+    ) -> Result<T> {
+        pool::run_here(runtime, &self.pool, work)
     }
 }
 
@@ -114,7 +121,7 @@ pub fn in_transaction<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result
 
 /// Makes the SQLite file with mode 0600 where there is none. Only ever before SQLite opens it: closing
 /// a file of one's own drops SQLite's locks on it.
-fn make_private(path: &Path) -> Result<()> {
+pub(crate) fn make_private(path: &Path) -> Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let made = std::fs::OpenOptions::new()
         .write(true)

@@ -15,7 +15,6 @@ use super::{Conn, people};
 use alias::earlier;
 
 mod alias {
-    #![expect(missing_docs, reason = "the macro writes them")]
     use super::replies;
     diesel::alias!(replies as earlier: Earlier);
 }
@@ -38,7 +37,7 @@ pub struct Claimed {
     pub to: Address,
     /// Times it could not be sent.
     pub failures: i32,
-    /// The part that is marked as being sent; `None` where none is left.
+    /// The part that is marked as being sent; `None` where the reply is settled.
     pub next: Option<(u32, Part)>,
 }
 
@@ -157,13 +156,15 @@ fn take(conn: &mut Conn, reply: i64, scope: &Scope<'_>) -> Result<Claimed> {
     })
 }
 
-/// Stores the parts of a reply that has none yet.
-fn plan(conn: &mut Conn, out: &Outbound, scope: &Scope<'_>) -> Result<()> {
+/// Stores the parts of a reply that has none yet. Gives whether it has any now.
+fn plan(conn: &mut Conn, out: &Outbound, scope: &Scope<'_>) -> Result<bool> {
     let planned = diesel::select(exists(parts::table.filter(parts::reply.eq(out.reply))));
     if planned.get_result(conn)? {
-        return Ok(());
+        return Ok(true);
     }
-    for (place, part) in (0_i32..).zip((scope.render)(out)) {
+    let cut = (scope.render)(out);
+    let has_parts = !cut.is_empty();
+    for (place, part) in (0_i32..).zip(cut) {
         diesel::insert_into(parts::table)
             .values((
                 parts::reply.eq(out.reply),
@@ -173,7 +174,7 @@ fn plan(conn: &mut Conn, out: &Outbound, scope: &Scope<'_>) -> Result<()> {
             ))
             .execute(conn)?;
     }
-    Ok(())
+    Ok(has_parts)
 }
 
 /// A part still marked as being sent was left so by a crash or a lost confirmation: whether it
@@ -226,10 +227,7 @@ pub fn said(
     receipt: &Receipt,
     now: Timestamp,
 ) -> Result<Claimed> {
-    let Some((place, _)) = claimed.next.take() else {
-        finish(conn, &claimed, ReplyState::Said, None, now)?;
-        return Ok(claimed);
-    };
+    let Some((place, _)) = claimed.next.take() else { return Ok(claimed) };
     let place = i32::try_from(place).unwrap_or(i32::MAX);
     diesel::update(parts::table.find((claimed.reply, place)))
         .set((
@@ -370,6 +368,15 @@ pub fn next_due(conn: &mut Conn, now: Timestamp) -> Result<Option<Timestamp>> {
         .select(diesel::dsl::min(replies::due_at))
         .first(conn)?;
     Ok(due.map(Timestamp))
+}
+
+/// How many replies are being sent or could be sent now.
+pub fn due(conn: &mut Conn, now: Timestamp) -> Result<i64> {
+    Ok(replies::table
+        .filter(replies::settled_at.is_null().and(replies::due_at.le(now.0)))
+        .filter(replies::state.ne(ReplyState::Parked.as_str()))
+        .count()
+        .get_result(conn)?)
 }
 
 /// What an earlier daemon was sending is claimable again; see [`claim`] for its unknown part.

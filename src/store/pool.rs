@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use deadpool::managed::{Manager, Metrics, RecycleResult};
+use deadpool::managed::{Manager, Metrics, Object, PoolError, RecycleError, RecycleResult};
 use deadpool_diesel::Connection;
+use tokio::runtime::Handle;
 
 use crate::error::{Code, Error, Result};
 use crate::secret::Secret;
@@ -30,14 +31,11 @@ impl Manager for Opener {
     }
 
     async fn recycle(&self, conn: &mut Self::Type, _: &Metrics) -> RecycleResult<Error> {
-        if conn.is_mutex_poisoned() {
-            return Err(deadpool::managed::RecycleError::message(
-                "a panic broke the connection",
-            ));
+        // Whether a server is still there shows with the next query; see `judge`.
+        match conn.is_mutex_poisoned() {
+            true => Err(RecycleError::message("a panic broke the connection")),
+            false => Ok(()),
         }
-        let alive = conn.interact(Conn::is_alive).await;
-        let dead = || Error::new(Code::StoreUnreachable, "the connection is dead").into();
-        alive.unwrap_or(false).then_some(()).ok_or_else(dead)
     }
 }
 
@@ -59,29 +57,39 @@ where
     T: Send + 'static,
     F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
 {
-    use deadpool::managed::PoolError;
-    let conn = pool.get().await.map_err(|error| match error {
-        PoolError::Backend(error) => error,
-        other => Error::new(
-            Code::StoreUnreachable,
-            format!("no connection is free: {other}"),
-        ),
-    })?;
-    conn.interact(work)
-        .await
-        .map_err(|error| Error::new(Code::InternalPanic, format!("a query did not end: {error}")))?
+    let conn = get(pool).await?;
+    let done = conn.interact(work).await.unwrap_or_else(|error| {
+        Err(Error::new(Code::InternalPanic, format!("a query did not end: {error}")))
+    });
+    judge(conn, done)
 }
 
-impl Conn {
-    fn is_alive(&mut self) -> bool {
-        match self {
-            // A file does not go away; a server does.
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(_) => true,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(conn) => {
-                diesel::connection::SimpleConnection::batch_execute(conn, "").is_ok()
-            }
-        }
+/// As [`run`], on this thread, which may block.
+pub(super) fn run_here<T>(
+    runtime: &Handle,
+    pool: &Pool,
+    work: impl FnOnce(&mut Conn) -> Result<T>,
+) -> Result<T> {
+    let conn = runtime.block_on(get(pool))?;
+    let done = match conn.lock() {
+        Ok(mut here) => work(&mut here),
+        Err(_) => Err(Error::new(Code::InternalPanic, "a panic broke the connection")),
+    };
+    judge(conn, done)
+}
+
+async fn get(pool: &Pool) -> Result<Object<Opener>> {
+    pool.get().await.map_err(|error| match error {
+        PoolError::Backend(error) => error,
+        other => Error::new(Code::StoreUnreachable, format!("no connection is free: {other}")),
+    })
+}
+
+/// Takes a connection out of the pool whose database failed: a new one tells whether it is still there.
+fn judge<T>(conn: Object<Opener>, done: Result<T>) -> Result<T> {
+    let broken = |error: &Error| matches!(error.code, Code::StoreFailed | Code::StoreUnreachable);
+    if done.as_ref().is_err_and(broken) {
+        drop(Object::take(conn));
     }
+    done
 }

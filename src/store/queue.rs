@@ -21,7 +21,6 @@ use super::{Conn, agent_ids, outbox, people};
 use alias::{busy, earlier};
 
 mod alias {
-    #![expect(missing_docs, reason = "the macro writes them")]
     use super::turns;
     diesel::alias!(turns as earlier: Earlier, turns as busy: Busy);
 }
@@ -443,6 +442,36 @@ pub fn put_back(
         end(conn, ended, now)?;
     }
     Ok(mine > 0)
+}
+
+/// Ends an attempt and begins the one that follows it within the same claim, together with what the
+/// agent had said in between. `None` where the claim is no longer ours.
+pub fn next_attempt(
+    conn: &mut Conn,
+    claimed: &Claimed,
+    ended: &AttemptEnd,
+    said: &[String],
+    request: &Request,
+    now: Timestamp,
+) -> Result<Option<Attempt>> {
+    end(conn, ended, now)?;
+    for text in said {
+        let (to, endpoint) = (claimed.conversation, &claimed.to.endpoint);
+        outbox::say(conn, to, endpoint, Some(claimed.turn), ReplyKind::Answer, text, now)?;
+    }
+    begin(conn, claimed.turn, claimed.claim, request, now)
+}
+
+/// Gives back a claimed turn as it is, for a worker that could not settle it.
+pub fn release(conn: &mut Conn, turn: i64, claim: i64, now: Timestamp) -> Result<()> {
+    diesel::update(held_by(turn, claim))
+        .set((
+            turns::state.eq(TurnState::Ready.as_str()),
+            turns::boot.eq(None::<String>),
+            turns::due_at.eq(now.0),
+        ))
+        .execute(conn)?;
+    Ok(())
 }
 
 /// Asks for a turn to be stopped: at once where nobody works on it, else by its worker.

@@ -37,14 +37,8 @@ impl StoreShelf {
             .write_blocking(&self.runtime, move |conn| work(conn, &endpoint, &drawer))
     }
 
-    fn read<T: Send + 'static>(
-        &self,
-        drawer: &str,
-        work: impl FnOnce(&mut Conn, &str, &str) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let (endpoint, drawer) = (self.endpoint.clone(), drawer.to_owned());
-        self.runtime
-            .block_on(self.store.read(move |conn| work(conn, &endpoint, &drawer)))
+    fn read<T>(&self, work: impl FnOnce(&mut Conn, &str) -> Result<T>) -> Result<T> {
+        self.store.read_here(&self.runtime, |conn| work(conn, &self.endpoint))
     }
 }
 
@@ -86,7 +80,7 @@ impl Shelf for StoreShelf {
 
     fn after(&self, drawer: &str, number: i64, most: usize) -> Result<Vec<Kept>> {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
-        self.read(drawer, move |conn, endpoint, drawer| {
+        self.read(|conn, endpoint| {
             let rows: Vec<(i64, String, String)> = shelf::table
                 .filter(shelf::endpoint.eq(endpoint).and(shelf::drawer.eq(drawer)))
                 .filter(shelf::id.gt(number))

@@ -231,7 +231,7 @@ mod tests {
         #[test]
         fn pieces_are_the_text(text: String, most in 4..50_usize) {
             let pieces = pieces(&text, most);
-            prop_assert_eq!(pieces.concat(), text);
+            prop_assert_eq!(pieces.concat(), text.as_str());
             prop_assert!(pieces.iter().all(|piece| piece.len() <= most));
         }
     }

@@ -208,7 +208,11 @@ impl Running {
     }
 
     /// A web session's events after `after`, as they come.
-    pub(crate) fn events(&self, token: &str, after: i64) -> impl Iterator<Item = Event> + Send + use<> {
+    pub(crate) fn events(
+        &self,
+        token: &str,
+        after: i64,
+    ) -> impl Iterator<Item = Event> + Send + use<> {
         let bearer = format!("Bearer {token}");
         let after = after.to_string();
         let headers = [

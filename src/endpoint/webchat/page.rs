@@ -29,6 +29,16 @@ const FILES: &[File] = &[
         text: include_str!("page.js"),
     },
     File {
+        path: "/wire.js",
+        kind: "text/javascript; charset=utf-8",
+        text: include_str!("wire.js"),
+    },
+    File {
+        path: "/outbox.js",
+        kind: "text/javascript; charset=utf-8",
+        text: include_str!("outbox.js"),
+    },
+    File {
         path: "/markdown.js",
         kind: "text/javascript; charset=utf-8",
         text: include_str!("markdown.js"),

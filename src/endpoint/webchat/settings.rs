@@ -33,14 +33,21 @@ pub(super) struct Settings {
 /// Reads every key, so that all problems are reported.
 pub(super) fn read(section: &mut Section) -> Settings {
     section.get::<bool>("enabled", &[], true);
-    Settings {
+    let settings = Settings {
         access: section.get("access", &["WEBCHAT_ACCESS"], Access::Local),
         token: section.secret("token", &["WEBCHAT_TOKEN"]),
         origins: section.get("origins", &[], Vec::new()),
         rate: section.ranged("rate", &[], 30, 1..=6000),
         max_message: section.ranged("max_message", &[], 16_000, 1..=60_000),
         title: section.get("title", &[], "Chat".to_owned()),
+    };
+    if settings.access == Access::Token && settings.token.is_none() {
+        section.missing(
+            "token",
+            "set `WEBCHAT_TOKEN`, or `token` in `[endpoint.webchat]`",
+        );
     }
+    settings
 }
 
 impl Access {
@@ -63,5 +70,9 @@ impl Setting for Access {
     fn from_text(text: &str) -> Option<Self> {
         let all = [Self::Local, Self::Token, Self::Open];
         all.into_iter().find(|access| access.as_str() == text)
+    }
+
+    fn to_toml(&self) -> toml::Value {
+        self.as_str().into()
     }
 }

@@ -6,11 +6,29 @@ use std::time::Duration;
 
 use crate::secret::Secret;
 
+mod change;
+mod effective;
+mod environment;
 mod load;
+mod nearest;
+mod placeholder;
+mod problem;
+mod secrets;
 mod section;
+mod setting;
+mod tables;
+mod watch;
 
-pub use load::{Problem, Reader, Watched, load};
-pub use section::{Section, Setting};
+pub use change::AT_START;
+pub use effective::Effective;
+pub use environment::{Environment, Origin, variable};
+pub use load::{Reader, Watched, load, load_from};
+pub use nearest::nearest;
+pub use placeholder::is_placeholder;
+pub use problem::Problem;
+pub use section::Section;
+pub use setting::Setting;
+pub use watch::Watch;
 
 /// What becomes of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -24,7 +42,7 @@ pub enum Mode {
     Live,
 }
 
-/// How people are kept apart at the agent; see `LETTA.md` section 11.
+/// How people are kept apart at the agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Isolation {
@@ -71,6 +89,10 @@ pub struct Config {
     pub log: Log,
     /// Each endpoint's table, by name; only of endpoints that this build knows.
     pub endpoints: BTreeMap<String, Section>,
+    /// What is allowed, but most likely not meant; for the log.
+    pub warnings: Vec<Problem>,
+    /// Every setting's value in force, by whole key.
+    pub values: BTreeMap<String, Effective>,
 }
 
 /// `[agent]`
@@ -95,7 +117,7 @@ pub struct Agent {
 pub struct Database {
     /// A path, already made absolute, or `postgres://…`. Holds a password: never print it whole.
     pub url: Secret,
-    /// Connections for reading (SQLite) or for all (PostgreSQL).
+    /// Connections for reading (`SQLite`) or for all (`PostgreSQL`).
     pub pool_size: usize,
 }
 

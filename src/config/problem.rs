@@ -1,0 +1,32 @@
+//! What can be wrong with a configuration.
+
+use crate::error::{Code, Error};
+
+/// One thing that is wrong with the configuration. Never holds a value, since a secret may stand in the
+/// wrong place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What kind of problem.
+    pub code: Code,
+    /// The file or variable it stands in.
+    pub source: String,
+    /// The whole key, such as `queue.max_concurrent`.
+    pub key: String,
+    /// What is wrong, and what is allowed.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        let Problem {
+            code,
+            source,
+            key,
+            message,
+            hint,
+        } = problem;
+        Self::new(code, format!("{source}: `{key}` {message}")).hint(hint)
+    }
+}

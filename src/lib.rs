@@ -21,6 +21,7 @@ pub mod time;
 pub mod blocking;
 pub mod config;
 pub mod http;
+pub mod logging;
 pub mod retry;
 pub mod server;
 pub mod shutdown;
@@ -28,3 +29,6 @@ pub mod shutdown;
 // doors
 pub mod agent;
 pub mod endpoint;
+
+// front
+pub mod cli;

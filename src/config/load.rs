@@ -68,10 +68,16 @@ pub fn load_from(
         values: BTreeMap::new(),
     };
     let config = loading.config(chosen, readers);
-    match loading.problems.is_empty() {
-        true => Ok((config, loading.watched)),
-        false => Err(loading.problems),
+    if loading.problems.is_empty() {
+        Ok((config, loading.watched))
+    } else {
+        Err(loading.problems)
     }
+}
+
+/// The file that [`load`] reads or would read, absolute, there or not.
+pub fn path(file: Option<&Path>) -> PathBuf {
+    choose(file, &Environment::of_process()).path
 }
 
 /// The file that the configuration is read from.

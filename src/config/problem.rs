@@ -1,5 +1,7 @@
 //! What can be wrong with a configuration.
 
+use std::fmt;
+
 use crate::error::{Code, Error};
 
 /// One thing that is wrong with the configuration. Never holds a value, since a secret may stand in the
@@ -30,3 +32,19 @@ impl From<Problem> for Error {
         Self::new(code, format!("{source}: `{key}` {message}")).hint(hint)
     }
 }
+
+/// Every problem of one configuration.
+#[derive(Debug, Clone)]
+pub struct Problems(pub Vec<Problem>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            let between = if index == 0 { "" } else { "; " };
+            write!(f, "{between}{}", Error::from(problem.clone()).message())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}

@@ -153,10 +153,10 @@ fn file_address(path: &str, folder: &Path) -> Result<String, &'static str> {
     if !cfg!(feature = "sqlite") {
         return Err("names SQLite, which is not in this build: rebuild with `--features sqlite`");
     }
-    match path.is_empty() || path == ":memory:" {
-        true => Err("must be a path: messages are kept on disk"),
-        false => Ok(folder.join(path).to_string_lossy().into_owned()),
+    if path.is_empty() || path == ":memory:" {
+        return Err("must be a path: messages are kept on disk");
     }
+    Ok(folder.join(path).to_string_lossy().into_owned())
 }
 
 /// `[queue]`

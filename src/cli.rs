@@ -1,0 +1,5 @@
+//! The command line.
+
+pub mod init;
+pub mod output;
+pub mod settings;

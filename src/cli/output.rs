@@ -36,13 +36,11 @@ impl Table {
         self.rows.push(cells.collect());
     }
 
-    /// Whether it has no rows.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// Prints it; whole where the output is no terminal.
     pub(crate) fn print(&self) {
+        if self.rows.is_empty() {
+            return note("nothing to show");
+        }
         say(self.render(width()).trim_end());
     }
 

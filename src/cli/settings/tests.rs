@@ -70,7 +70,7 @@ fn a_value_becomes_what_its_key_needs() {
     set(
         "endpoint.radio.token",
         "{ command = [\"echo\", \"x\"] }",
-        "\"{ command",
+        "token = { command = [",
     );
     set(
         "endpoint.radio.allow",

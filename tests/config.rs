@@ -346,3 +346,11 @@ proptest! {
         let _ = instance.load();
     }
 }
+
+#[test]
+fn a_password_in_an_address_is_not_shown() {
+    let text = "[agent]\nendpoint = \"https://me:s3cret@letta.example\"\n";
+    let config = Instance::new(text).config();
+    assert!(!format!("{:?}", config.values).contains("s3cret"));
+    assert!(config.agent.endpoint.contains("s3cret"));
+}

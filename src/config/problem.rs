@@ -12,7 +12,7 @@ pub struct Problem {
     pub code: Code,
     /// The file or variable it stands in.
     pub source: String,
-    /// The whole key, such as `queue.max_concurrent`.
+    /// The whole key, such as `queue.max_concurrent`; empty where it is the whole source.
     pub key: String,
     /// What is wrong, and what is allowed.
     pub message: String,
@@ -29,7 +29,12 @@ impl From<Problem> for Error {
             message,
             hint,
         } = problem;
-        Self::new(code, format!("{source}: `{key}` {message}")).hint(hint)
+        let place = match key.as_str() {
+            "" => source,
+            key => format!("{source}: `{key}`"),
+        };
+        let between = if key.is_empty() { ":" } else { "" };
+        Self::new(code, format!("{place}{between} {message}")).hint(hint)
     }
 }
 

@@ -73,6 +73,7 @@ fn agent_id(section: &mut Section) -> Option<String> {
 fn agent_endpoint(section: &mut Section) -> String {
     let default = "https://api.letta.com".to_owned();
     let url = section.get("endpoint", &["AGENT_ENDPOINT"], default);
+    section.conceal("endpoint");
     let url = url.trim().trim_end_matches('/');
     let (scheme, host) = url.split_once("://").unwrap_or_default();
     match scheme.to_ascii_lowercase().as_str() {

@@ -9,6 +9,7 @@ use crate::secret::Secret;
 mod change;
 mod effective;
 mod environment;
+mod file;
 mod load;
 mod nearest;
 mod placeholder;
@@ -18,17 +19,20 @@ mod section;
 mod setting;
 mod tables;
 mod watch;
+mod write;
 
 pub use change::AT_START;
 pub use effective::Effective;
 pub use environment::{Environment, Origin, variable};
+pub use file::path;
 pub use load::{Reader, Watched, load, load_from};
 pub use nearest::nearest;
 pub use placeholder::is_placeholder;
-pub use problem::Problem;
+pub use problem::{Problem, Problems};
 pub use section::Section;
 pub use setting::Setting;
 pub use watch::Watch;
+pub use write::{try_out, write};
 
 /// What becomes of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -22,6 +22,7 @@ pub mod time;
 pub mod blocking;
 pub mod config;
 pub mod http;
+pub mod logging;
 pub mod retry;
 pub mod server;
 pub mod shutdown;

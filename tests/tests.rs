@@ -1,5 +1,7 @@
-//! The one integration binary.
+//! The integration tests, in one binary.
 
+mod config;
+mod docs;
 mod page;
 mod support;
 mod webchat;

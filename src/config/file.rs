@@ -8,7 +8,7 @@ use crate::error::Code;
 
 use super::{Environment, Problem};
 
-/// The file that [`super::load`] reads or would read, absolute, there or not.
+/// The file that [`super::load()`] reads or would read, absolute, there or not.
 pub fn path(file: Option<&Path>) -> PathBuf {
     choose(file, &Environment::of_process()).path
 }

@@ -11,6 +11,7 @@ use crate::blocking;
 use crate::config::Config;
 use crate::endpoint::Kind;
 use crate::error::{Code, Error, Result};
+use crate::logging;
 use crate::server::Server;
 use crate::shutdown::{self, Stopper};
 use crate::store::state::mode_text;
@@ -93,10 +94,10 @@ impl Bridge {
         if *old == *new {
             return;
         }
-        for key in old.needs_restart(&new) {
+        for key in new.needs_restart(&old) {
             log::warn!("`{key}` changed; it takes effect at the next start");
         }
-        log::set_max_level(new.log.level);
+        logging::apply(&new.log);
         if old.agent != new.agent {
             match open_agent(&new) {
                 Ok(agent) => {

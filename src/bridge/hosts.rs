@@ -66,7 +66,7 @@ impl Hosting {
     }
 
     fn open(&mut self, kind: &'static Kind, config: &Config) {
-        let Some(section) = config.endpoint(kind.name).filter(|one| kind.is_enabled(one)) else { return };
+        let Some(section) = config.endpoint(kind.name).filter(|one| one.enabled(kind.default_on)) else { return };
         let opening = Opening {
             section: section.clone(),
             shelf: Arc::new(StoreShelf::new(self.flow.store.clone(), kind.name)),

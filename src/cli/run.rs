@@ -70,9 +70,11 @@ async fn daemon(instance: Instance) -> Result<u8> {
     let mut reloader = Reloader::new(file, readers(), Watch::new(watched));
     let ended = loop {
         tokio::select! {
-            () = signals.stop() => break None,
+            told = signals.next() => match told {
+                Told::Stop => break None,
+                Told::Reload => if let Some(new) = reloader.read().await { bridge.reconfigure(new) },
+            },
             error = bridge.lock_lost() => break Some(error),
-            () = signals.reload() => if let Some(new) = reloader.read().await { bridge.reconfigure(new) },
             new = reloader.changed() => bridge.reconfigure(new),
         }
     };
@@ -131,6 +133,17 @@ fn welcome(config: &Config) {
     }
     let file = config.file.as_deref().unwrap_or(Path::new("built-in defaults"));
     log::debug!("configured by {}", file.display());
+    for warning in &config.warnings {
+        let error = Error::from(warning.clone());
+        log::warn!(code = error.code.as_str(); "{}; hint: {}", error.message(), error.advice());
+    }
+}
+
+/// What a signal says.
+#[derive(PartialEq, Eq)]
+enum Told {
+    Stop,
+    Reload,
 }
 
 /// The signals that matter.
@@ -152,14 +165,15 @@ impl Signals {
         })
     }
 
-    async fn stop(&mut self) {
+    async fn next(&mut self) -> Told {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.hangup.recv() => Told::Reload,
         }
     }
 
-    async fn reload(&mut self) {
-        self.hangup.recv().await;
+    async fn stop(&mut self) {
+        while self.next().await != Told::Stop {}
     }
 }

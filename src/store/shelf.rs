@@ -34,7 +34,7 @@ impl StoreShelf {
     ) -> Result<T> {
         let (endpoint, drawer) = (self.endpoint.clone(), drawer.to_owned());
         self.store
-            .write_blocking(&self.runtime, move |conn| work(conn, &endpoint, &drawer))
+            .write_here(&self.runtime, move |conn| work(conn, &endpoint, &drawer))
     }
 
     fn read<T>(&self, work: impl FnOnce(&mut Conn, &str) -> Result<T>) -> Result<T> {
@@ -72,10 +72,7 @@ impl Shelf for StoreShelf {
     }
 
     fn get(&self, drawer: &str, key: &str) -> Result<Option<Kept>> {
-        let key = key.to_owned();
-        self.read(drawer, move |conn, endpoint, drawer| {
-            find(conn, endpoint, drawer, &key)
-        })
+        self.read(|conn, endpoint| find(conn, endpoint, drawer, key))
     }
 
     fn after(&self, drawer: &str, number: i64, most: usize) -> Result<Vec<Kept>> {

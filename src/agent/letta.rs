@@ -56,13 +56,13 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             silence: Duration::from_secs(75),
-            dead: Duration::from_secs(60),
+            dead: Duration::from_mins(1),
             resume: [
                 Duration::from_millis(100),
                 Duration::from_secs(1),
                 Duration::from_secs(3),
             ],
-            settle: Duration::from_secs(120),
+            settle: Duration::from_mins(2),
             watch: Duration::from_secs(2),
         }
     }
@@ -176,7 +176,7 @@ impl AgentClient for Letta {
     }
 
     fn cancel(&self, attempt: &Attempt) -> Result<()> {
-        fate::cancel(self, &attempt.request.conversation, None)
+        fate::cancel(self, attempt, None)
     }
 
     fn probe(&self) -> Result<Vec<String>> {

@@ -15,8 +15,8 @@ fn a_request_that_never_left_is_absent() {
     let fake = Fake::start();
     let client = client(&fake, Isolation::Conversation);
     let attempt = attempt_at(&client, "hi");
-    let fate = client.look_up(&attempt);
-    assert!(matches!(fate, Ok(Fate::Absent)), "{fate:?}");
+    let outcome = client.look_up(&attempt);
+    assert!(matches!(outcome, Ok(Fate::Absent)), "{outcome:?}");
     fake.fail_next(Fault::ResetBefore);
     assert_eq!(refused(start(&client, &attempt)), Code::AgentDropped);
     assert!(matches!(client.look_up(&attempt), Ok(Fate::Absent)));
@@ -162,11 +162,42 @@ fn without_redis_a_fate_is_waited_for_and_never_guessed() {
 }
 
 #[test]
+fn what_was_answered_is_found_though_letta_forgot_the_request() {
+    let fake = Fake::start();
+    let client = client(&fake, Isolation::Conversation);
+    let mut attempt = attempt_at(&client, "hi");
+    said(start(&client, &attempt));
+    fake.forget_otids();
+    attempt.at = Timestamp::now().minus(Duration::from_hours(4));
+    assert_eq!(said(client.look_up(&attempt)), ["echo: hi"]);
+}
+
+#[test]
+fn cancelling_a_shared_turn_ends_no_other_conversations_run() {
+    let fake = Fake::start();
+    fake.think(Duration::from_millis(400));
+    let shared = client(&fake, Isolation::Shared);
+    let own = client(&fake, Isolation::Conversation);
+    let (ours, theirs) = (attempt_at(&shared, "ours"), attempt_at(&own, "theirs"));
+    std::thread::scope(|scope| {
+        let stopped = scope.spawn(|| start(&shared, &ours));
+        let untouched = scope.spawn(|| start(&own, &theirs));
+        fake.wait_for_turns(2);
+        shared.cancel(&ours).expect("it can be cancelled");
+        assert!(matches!(
+            stopped.join().expect("no panic"),
+            Ok(Fate::Cancelled)
+        ));
+        assert_eq!(said(untouched.join().expect("no panic")), ["echo: theirs"]);
+    });
+}
+
+#[test]
 fn after_three_hours_a_request_is_not_sent_again() {
     let fake = Fake::start();
     let client = client(&fake, Isolation::Conversation);
     let mut old = attempt_at(&client, "hi");
-    old.at = Timestamp::now().minus(Duration::from_secs(3 * 3600));
+    old.at = Timestamp::now().minus(Duration::from_hours(3));
     assert_eq!(failed(client.look_up(&old)).code, Code::AgentUncertain);
 }
 

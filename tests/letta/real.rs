@@ -28,7 +28,7 @@ fn real(isolation: Isolation, turn_timeout: Duration) -> Option<Letta> {
 }
 
 fn patient() -> Option<Letta> {
-    real(Isolation::Conversation, Duration::from_secs(120))
+    real(Isolation::Conversation, Duration::from_mins(2))
 }
 
 #[test]
@@ -42,17 +42,17 @@ fn a_turn_its_replay_and_its_look_up_agree() {
 
 #[test]
 fn shared_turns_are_looked_up_too() {
-    let Some(client) = real(Isolation::Shared, Duration::from_secs(120)) else {
+    let Some(client) = real(Isolation::Shared, Duration::from_mins(2)) else {
         return;
     };
     let attempt = attempt_at(&client, "hello all");
-    let fate = loop {
+    let outcome = loop {
         match start(&client, &attempt) {
             Err(error) if error.code == Code::AgentBusy => {}
-            fate => break fate,
+            outcome => break outcome,
         }
     };
-    assert_eq!(said(fate), ["echo: hello all"]);
+    assert_eq!(said(outcome), ["echo: hello all"]);
     assert_eq!(said(client.look_up(&attempt)), ["echo: hello all"]);
 }
 
@@ -78,8 +78,8 @@ fn a_long_answer_comes_whole_and_is_shown() {
     let Some(client) = patient() else { return };
     let mut shown = Vec::new();
     let attempt = attempt_at(&client, "long:800");
-    let fate = client.converse(&attempt, How::Start, &mut |step| shown.push(step));
-    let texts = said(fate);
+    let outcome = client.converse(&attempt, How::Start, &mut |step| shown.push(step));
+    let texts = said(outcome);
     assert_eq!((texts.len(), texts[0].split_whitespace().count()), (1, 800));
     assert!(
         shown.iter().any(|step| matches!(step, Step::Text(_))),
@@ -93,8 +93,8 @@ fn a_tool_is_shown() {
     let mut shown = Vec::new();
     let text = r#"tool:conversation_search{"query": "x"} now"#;
     let attempt = attempt_at(&client, text);
-    let fate = client.converse(&attempt, How::Start, &mut |step| shown.push(step));
-    assert_eq!(said(fate).len(), 1);
+    let outcome = client.converse(&attempt, How::Start, &mut |step| shown.push(step));
+    assert_eq!(said(outcome).len(), 1);
     assert!(
         shown.contains(&Step::Tool("conversation_search".to_owned())),
         "{shown:?}"
@@ -135,8 +135,8 @@ fn a_client_that_died_finds_its_turn_again() {
             Code::AgentDropped
         );
     });
-    let fate = client.look_up(&attempt);
-    assert!(matches!(fate, Ok(Fate::Absent)), "{fate:?}");
+    let outcome = client.look_up(&attempt);
+    assert!(matches!(outcome, Ok(Fate::Absent)), "{outcome:?}");
     assert_eq!(said(resume(&client, &attempt)), ["echo: sleep:3 hello"]);
     assert_eq!(said(client.look_up(&attempt)), ["echo: sleep:3 hello"]);
 }
@@ -155,14 +155,14 @@ fn a_cancelled_turn_says_so() {
         });
         waits.recv().expect("it thinks");
         client.cancel(attempt).expect("it can be cancelled");
-        let fate = sending.join().expect("no panic");
-        assert!(matches!(fate, Ok(Fate::Cancelled)), "{fate:?}");
+        let outcome = sending.join().expect("no panic");
+        assert!(matches!(outcome, Ok(Fate::Cancelled)), "{outcome:?}");
     });
 }
 
 #[test]
 fn a_person_has_one_identity_and_a_block_of_their_own() {
-    let Some(client) = real(Isolation::Block, Duration::from_secs(60)) else {
+    let Some(client) = real(Isolation::Block, Duration::from_mins(1)) else {
         return;
     };
     let ids = prepared(&client);
@@ -185,9 +185,9 @@ fn a_probe_runs_no_turn() {
 #[test]
 fn silence_without_words_is_told_from_silence_by_choice() {
     let Some(client) = patient() else { return };
-    let fate = start(&client, &attempt_at(&client, "reason hello"));
+    let outcome = start(&client, &attempt_at(&client, "reason hello"));
     assert!(
-        matches!(fate, Ok(Fate::Answered(Answer::Said(_)))),
-        "{fate:?}"
+        matches!(outcome, Ok(Fate::Answered(Answer::Said(_)))),
+        "{outcome:?}"
     );
 }

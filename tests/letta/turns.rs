@@ -58,10 +58,10 @@ fn what_it_does_is_shown() {
     });
     let client = client(&fake, Isolation::Conversation);
     let mut shown = Vec::new();
-    let fate = client.converse(&attempt_at(&client, "x"), How::Start, &mut |step| {
-        shown.push(step)
+    let outcome = client.converse(&attempt_at(&client, "x"), How::Start, &mut |step| {
+        shown.push(step);
     });
-    assert_eq!(said(fate), ["Let me look.", "Found."]);
+    assert_eq!(said(outcome), ["Let me look.", "Found."]);
     assert_eq!(shown[0], Shown::Thinking);
     assert!(
         shown.contains(&Shown::Text("Let me look.".to_owned())),
@@ -78,10 +78,10 @@ fn silence_after_a_tool_is_chosen_and_without_one_a_fault() {
     let fake = Fake::start();
     let client = client(&fake, Isolation::Conversation);
     fake.reply_with(|_| vec![Step::Tool("archive".to_owned())]);
-    let fate = start(&client, &attempt_at(&client, "x"));
+    let outcome = start(&client, &attempt_at(&client, "x"));
     assert!(
-        matches!(fate, Ok(Fate::Answered(Answer::Silent))),
-        "{fate:?}"
+        matches!(outcome, Ok(Fate::Answered(Answer::Silent))),
+        "{outcome:?}"
     );
     fake.reply_with(|_| vec![]);
     assert_eq!(
@@ -95,6 +95,7 @@ fn refusals_have_their_codes() {
     let fake = Fake::start();
     let client = client(&fake, Isolation::Conversation);
     let cases = [
+        (307, "", Code::AgentUnreachable, Retry::Later),
         (
             401,
             r#"{"detail":"Unauthorized"}"#,
@@ -222,9 +223,9 @@ fn a_cut_stream_goes_on_where_it_broke() {
     for events in 1..6 {
         let client = client(&fake, Isolation::Conversation);
         fake.fail_next(Fault::CutAfter(events));
-        let fate = start(&client, &attempt_at(&client, "x"));
+        let outcome = start(&client, &attempt_at(&client, "x"));
         assert_eq!(
-            said(fate),
+            said(outcome),
             ["first half second half", "more"],
             "cut after {events}"
         );
@@ -249,8 +250,8 @@ fn a_busy_conversation_waits() {
             (Code::AgentBusy, true)
         );
         client.cancel(&first).expect("it can be cancelled");
-        let fate = running.join().expect("no panic");
-        assert!(matches!(fate, Ok(Fate::Cancelled)), "{fate:?}");
+        let outcome = running.join().expect("no panic");
+        assert!(matches!(outcome, Ok(Fate::Cancelled)), "{outcome:?}");
         client.cancel(&first).expect("nothing to cancel is fine");
     });
 }
@@ -264,8 +265,8 @@ fn a_late_turn_is_stopped() {
     let attempt = attempt_at(&client, "x");
     assert_eq!(failed(start(&client, &attempt)).code, Code::AgentTimedOut);
     // The same bytes replay the end that it had.
-    let fate = resume(&client, &attempt);
-    assert!(matches!(fate, Ok(Fate::Cancelled)), "{fate:?}");
+    let outcome = resume(&client, &attempt);
+    assert!(matches!(outcome, Ok(Fate::Cancelled)), "{outcome:?}");
 }
 
 #[test]

@@ -118,7 +118,7 @@ impl Letta {
 
     /// The agent's id.
     pub(crate) fn agent(&self) -> &'static str {
-        AGENT
+        self.world.agent
     }
 
     /// A configuration that leads here.
@@ -207,7 +207,7 @@ impl Letta {
         self.world.attached()
     }
 
-    /// Answers every approval from elsewhere, runs that hang included, so that nothing is under way.
+    /// Forgets every otid, as Letta does after three hours or with its Redis.
     pub(crate) fn forget_otids(&self) {
         self.world.forget_otids();
     }

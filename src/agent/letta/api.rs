@@ -45,9 +45,11 @@ impl Api {
         path: &str,
         json: Option<&str>,
     ) -> Result<Result<T, Refusal>> {
-        let answer = self.open(method, path, json, BRIEF).map_err(unreachable)?;
+        let answer = self
+            .open(method, path, json, BRIEF)
+            .map_err(|failure| unreachable(&failure))?;
         if answer.is_ok() {
-            return Ok(Ok(answer.json().map_err(malformed)?));
+            return Ok(Ok(answer.json().map_err(|failure| malformed(&failure))?));
         }
         Ok(Err(refusal(answer)))
     }
@@ -120,7 +122,7 @@ pub(super) fn refusal(answer: Answer) -> Refusal {
 }
 
 /// The failure of a call that changes nothing that matters, or that certainly did not arrive.
-pub(super) fn unreachable(failure: Failure) -> Error {
+pub(super) fn unreachable(failure: &Failure) -> Error {
     let words = format!("Letta cannot be reached: {}", failure.words());
     Error::new(Code::AgentUnreachable, words)
 }
@@ -131,7 +133,7 @@ pub(super) fn dropped(words: &str) -> Error {
     Error::new(Code::AgentDropped, words)
 }
 
-fn malformed(failure: Failure) -> Error {
+fn malformed(failure: &Failure) -> Error {
     Error::new(Code::AgentMalformed, failure.words())
 }
 

@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 use super::api::Api;
 
 /// How often a server without Redis is asked whether it has one by now.
-const AGAIN: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_mins(1);
 
 /// An id of the form that Letta checks, version 4, which names nothing.
 fn nothing() -> Uuid {

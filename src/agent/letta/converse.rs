@@ -77,7 +77,7 @@ impl Turn<'_> {
             .open(Method::POST, &path, body, self.patience())
         {
             Ok(answer) => answer,
-            Err(failure @ Failure::NotSent(_)) => return Err(unreachable(failure)),
+            Err(failure @ Failure::NotSent(_)) => return Err(unreachable(&failure)),
             Err(_) if self.is_late() => return self.stop(Code::AgentTimedOut),
             Err(failure) => return Err(dropped(failure.words())),
         };
@@ -185,8 +185,7 @@ impl Turn<'_> {
     /// Ends the run, and looks whether it was faster.
     fn stop(self, code: Code) -> Result<Fate> {
         let run = self.gathered.run.as_deref();
-        let conversation = &self.attempt.request.conversation;
-        known(fate::cancel(self.letta, conversation, run))?;
+        known(fate::cancel(self.letta, self.attempt, run))?;
         let fate = match run {
             Some(run) => fate::fate_of(self.letta, run),
             None => fate::look_up(self.letta, self.attempt),
@@ -204,7 +203,7 @@ impl Turn<'_> {
     /// Waits for the end of a turn that cannot be attached to.
     fn watch(self) -> Result<Fate> {
         loop {
-            match fate::look_up(self.letta, self.attempt)? {
+            match known(fate::look_up(self.letta, self.attempt))? {
                 Fate::Running | Fate::Unknown if self.is_late() => {
                     return self.stop(Code::AgentTimedOut);
                 }

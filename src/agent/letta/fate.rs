@@ -7,8 +7,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-use ureq::http::Method;
+use serde_json::{Value, json};
 
 use crate::agent::{Attempt, Fate};
 use crate::error::{Code, Error, Result};
@@ -23,7 +22,7 @@ use super::request::Sent;
 use super::wire::{Event, Run, Step, each};
 
 /// For so long Letta knows a request again: three hours, less a margin for clocks.
-const KNOWN_AGAIN: Duration = Duration::from_secs(2 * 3600 + 45 * 60);
+const KNOWN_AGAIN: Duration = Duration::from_mins(165);
 /// The pages of a conversation that are searched, newest first.
 const PAGES: usize = 5;
 /// The messages of a page.
@@ -81,22 +80,35 @@ pub(super) fn has_completed_step(letta: &Letta, run: &str) -> Result<bool> {
         .any(|step| step.status.as_deref() == Some("success")))
 }
 
-/// Stops what runs in a conversation: `run`, where it is known and the conversation is everyone's.
-/// Nothing to stop is fine.
-pub(super) fn cancel(letta: &Letta, conversation: &str, run: Option<&str>) -> Result<()> {
-    let place = letta.place(conversation);
-    let (path, body) = match run {
-        Some(run) if place.is_default() => (
-            format!("/v1/agents/{}/messages/cancel", letta.agent),
-            serde_json::json!({ "run_ids": [run] }).to_string(),
-        ),
-        _ => (place.query("cancel"), "{}".to_owned()),
-    };
-    match letta.api.ask::<Value>(Method::POST, &path, Some(&body))? {
-        Ok(_) => Ok(()),
-        Err(refusal) if matches!(refusal.status, 404 | 409) => Ok(()),
-        Err(refusal) => Err(refusal.error()),
+/// Stops an attempt's run. Nothing to stop is fine.
+pub(super) fn cancel(letta: &Letta, attempt: &Attempt, run: Option<&str>) -> Result<()> {
+    let place = letta.place(&attempt.request.conversation);
+    if !place.is_default() {
+        return cancel_at(letta, &place.path("cancel"), "{}");
     }
+    // Cancelling the default conversation would end the runs of all others too.
+    let runs = match run {
+        Some(run) => vec![run.to_owned()],
+        None => active(letta, attempt)?,
+    };
+    if runs.is_empty() {
+        return Ok(());
+    }
+    let path = format!("/v1/agents/{}/messages/cancel", letta.agent);
+    cancel_at(letta, &path, &json!({ "run_ids": runs }).to_string())
+}
+
+fn cancel_at(letta: &Letta, path: &str, body: &str) -> Result<()> {
+    match letta.api.post::<Value>(path, body)? {
+        Err(refusal) if !matches!(refusal.status, 404 | 409) => Err(refusal.error()),
+        _ => Ok(()),
+    }
+}
+
+fn active(letta: &Letta, attempt: &Attempt) -> Result<Vec<String>> {
+    let runs = runs_since(letta, attempt)?;
+    let active = runs.into_iter().filter(Run::is_active);
+    Ok(active.map(|run| run.id).collect())
 }
 
 /// The newest messages of a conversation, newest or oldest first as Letta likes; `before` an id.
@@ -169,10 +181,10 @@ fn not_found(letta: &Letta, attempt: &Attempt, sent: &Sent) -> Result<Fate> {
     let runs = runs_since(letta, attempt)?;
     let active = runs.iter().any(Run::is_active);
     match runs.as_slice() {
-        // It is the conversation's only run since then, so that it is this one, or it is none.
-        [run] if matches!(run.status.as_str(), "failed" | "cancelled") => fate_of(letta, &run.id),
         _ if active => Ok(Fate::Running),
         _ if age < letta.pace.settle => Ok(Fate::Unknown),
+        // The conversation's only run since then, of which nothing is stored.
+        [run] if matches!(run.status.as_str(), "failed" | "cancelled") => fate_of(letta, &run.id),
         _ => Ok(uncertain()),
     }
 }

@@ -131,7 +131,7 @@ pub(super) fn deny_pending(letta: &Letta, conversation: &str) -> Result<bool> {
     let answer = letta
         .api
         .open(Method::POST, &path, Some(&request.body), patience);
-    let answer = answer.map_err(unreachable)?;
+    let answer = answer.map_err(|failure| unreachable(&failure))?;
     if answer.is_ok() {
         let mut events = events(answer);
         while !matches!(events.next(), Next::End(_)) {}

@@ -26,6 +26,7 @@ pub(super) struct Form<'a> {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "it is Letta's form")]
 struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     agent_id: Option<&'a str>,

@@ -55,7 +55,9 @@ fn read(line: &str) -> Option<Next> {
     match serde_json::from_str(data) {
         Ok(event) => Some(Next::Event(Box::new(event))),
         Err(error) => {
-            log::warn!("an event of Letta cannot be read and is passed: {error}");
+            // The error's own words may quote what was said.
+            let (kind, at) = (error.classify(), error.column());
+            log::warn!("an event of Letta cannot be read and is passed: {kind:?} at {at}");
             None
         }
     }

@@ -376,7 +376,7 @@ fn follow(
 fn silence(run: &Run) -> io::Result<()> {
     let mut state = run.state();
     while state.status == "running" && !state.dead {
-        state = run.wait(state, Duration::from_secs(60));
+        state = run.wait(state, Duration::from_mins(1));
     }
     Err(io::ErrorKind::ConnectionAborted.into())
 }

@@ -194,7 +194,7 @@ impl World {
         data.runs.insert(id.clone(), Arc::clone(&run));
         data.order.push(id);
         if blocked {
-            self.end(
+            end(
                 data,
                 &run,
                 "failed",
@@ -207,7 +207,7 @@ impl World {
         self.admitted.notify_all();
         let plan = Plan::new(turn, fault, &reply);
         if think.is_zero() {
-            self.perform(data, &run, &plan);
+            Self::perform(data, &run, &plan);
         } else {
             let (world, run) = (Arc::clone(self), Arc::clone(&run));
             thread::spawn(move || world.perform_later(&run, &plan, think));
@@ -225,7 +225,7 @@ impl World {
         });
         let ends = runs
             .iter()
-            .filter(|run| self.end(&mut data, run, "cancelled", "cancelled", None));
+            .filter(|run| end(&mut data, run, "cancelled", "cancelled", None));
         ends.count()
     }
 
@@ -236,14 +236,14 @@ impl World {
             let left = until.saturating_duration_since(std::time::Instant::now());
             if left.is_zero() {
                 drop(state);
-                self.perform(&mut self.data(), run, plan);
+                Self::perform(&mut self.data(), run, plan);
                 return;
             }
             state = run.wait(state, left);
         }
     }
 
-    fn perform(&self, data: &mut Data, run: &Run, plan: &Plan) {
+    fn perform(data: &mut Data, run: &Run, plan: &Plan) {
         if run.state().status != "running" {
             return;
         }
@@ -267,30 +267,30 @@ impl World {
             _ if plan.hangs => {}
             Some(kind) => {
                 let error = Some((kind, "An error occurred with the LLM request."));
-                self.end(data, run, "failed", "llm_api_error", error);
+                end(data, run, "failed", "llm_api_error", error);
             }
             None if asks => {
-                self.end(data, run, "completed", "requires_approval", None);
+                end(data, run, "completed", "requires_approval", None);
             }
             None => {
-                self.end(data, run, "completed", "end_turn", None);
+                end(data, run, "completed", "end_turn", None);
             }
         }
     }
+}
 
-    fn end(
-        &self,
-        data: &mut Data,
-        run: &Run,
-        status: &'static str,
-        stop: &str,
-        error: Option<(&str, &str)>,
-    ) -> bool {
-        if let Some(conversation) = data.conversations.get_mut(&run.conversation) {
-            conversation.running.take_if(|running| running.id == run.id);
-        }
-        run.end(status, stop, error)
+/// Ends a run, and frees its conversation. Whether it still ran.
+fn end(
+    data: &mut Data,
+    run: &Run,
+    status: &'static str,
+    stop: &str,
+    error: Option<(&str, &str)>,
+) -> bool {
+    if let Some(conversation) = data.conversations.get_mut(&run.conversation) {
+        conversation.running.take_if(|running| running.id == run.id);
     }
+    run.end(status, stop, error)
 }
 
 /// What a run will do.

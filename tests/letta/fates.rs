@@ -121,6 +121,31 @@ fn a_run_that_only_thinks_is_left_alone() {
 }
 
 #[test]
+fn a_run_that_began_after_its_server_was_gone_is_left_alone() {
+    let fake = Fake::start();
+    fake.ping_every(Duration::from_millis(40));
+    let client = client(&fake, Isolation::Conversation);
+    let attempt = attempt_at(&client, "hi");
+    fake.stop();
+    assert_eq!(refused(start(&client, &attempt)), Code::AgentUnreachable);
+    fake.restart();
+    fake.think(Duration::from_millis(600));
+    assert_eq!(said(resume(&client, &attempt)), ["echo: hi"]);
+}
+
+#[test]
+fn a_run_whose_stream_went_dumb_is_found_over() {
+    let fake = Fake::start();
+    fake.ping_every(Duration::from_millis(40));
+    fake.fail_next(Fault::Dumb);
+    let client = client(&fake, Isolation::Conversation);
+    assert_eq!(
+        said(start(&client, &attempt_at(&client, "hi"))),
+        ["echo: hi"]
+    );
+}
+
+#[test]
 fn without_redis_the_next_attempt_does_without() {
     let fake = Fake::start();
     fake.redis(false);

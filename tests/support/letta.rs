@@ -57,6 +57,8 @@ pub(crate) enum Fault {
     Silence,
     /// It is admitted and never ends: its stream only pings.
     Hang,
+    /// It goes well, but its stream only pings.
+    Dumb,
     /// Its run fails with this type of error before a step is complete.
     Fail(&'static str),
     /// Its run fails with this type of error after a tool was used.

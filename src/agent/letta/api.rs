@@ -98,9 +98,10 @@ impl Api {
         answer
     }
 
-    /// Whether the server was found gone since `moment`: what ran then runs no more.
-    pub(super) fn was_gone_since(&self, moment: Timestamp) -> bool {
-        self.gone.load(Ordering::Relaxed) >= moment.0
+    /// How long ago the server was last found gone, if ever: what is older runs no more.
+    pub(super) fn gone_ago(&self) -> Option<Duration> {
+        let gone = Timestamp(self.gone.load(Ordering::Relaxed));
+        (gone.0 != i64::MIN).then(|| Timestamp::now().since(gone))
     }
 
     /// Ends every call, for good.

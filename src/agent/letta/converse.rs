@@ -15,6 +15,7 @@ use super::failure::ModelTrouble;
 use super::gather::{Gathered, Took, Verdict};
 use super::request::Sent;
 use super::stream::{Next, events};
+use super::wire::moment;
 use super::{Letta, fate, people};
 
 /// Text is shown at most this often: each showing copies the whole of it.
@@ -41,7 +42,7 @@ pub(super) fn converse(
         return turn.watch();
     }
     letta.background.refresh(&letta.api)?;
-    turn.send(how)
+    turn.send()
 }
 
 struct Turn<'a> {
@@ -62,10 +63,12 @@ enum Followed {
     Late,
     /// The run is dead: its server was gone.
     Dead,
+    /// The stream says nothing, yet this run is over by its record.
+    Recorded(String),
 }
 
 impl Turn<'_> {
-    fn send(mut self, how: How) -> Result<Fate> {
+    fn send(mut self) -> Result<Fate> {
         let path = self
             .letta
             .place(&self.attempt.request.conversation)
@@ -84,50 +87,64 @@ impl Turn<'_> {
         if !answer.is_ok() {
             return fate::refused(self.letta, self.attempt, &refusal(answer));
         }
-        let mut suspect = how == How::Resume;
         loop {
-            match self.follow(answer, suspect) {
+            match self.follow(answer) {
                 Followed::Over => return self.judge(),
                 Followed::Late => return self.stop(Code::AgentTimedOut),
                 Followed::Dead => return self.stop(Code::AgentFailed),
+                Followed::Recorded(run) => return known(fate::fate_of(self.letta, &run)),
                 Followed::Dropped(words) => answer = self.resume(&words)?,
             }
-            suspect = true;
         }
     }
 
-    /// Reads a stream to its end. `suspect`: the run may have died with its server.
-    fn follow(&mut self, answer: Answer, suspect: bool) -> Followed {
+    /// Reads a stream to its end.
+    fn follow(&mut self, answer: Answer) -> Followed {
         let mut events = events(answer);
         let mut alive = Instant::now();
         loop {
-            match events.next() {
-                Next::Event(event) => match self.gathered.take(*event) {
-                    Took::End => {
-                        events.drain();
-                        return Followed::Over;
-                    }
-                    Took::Ping => {
-                        self.show.pulse(&self.gathered);
-                        if suspect && alive.elapsed() >= self.letta.pace.dead && self.was_gone() {
-                            return Followed::Dead;
-                        }
-                    }
-                    took => {
-                        alive = Instant::now();
-                        self.show.take(took, &self.gathered);
-                    }
-                },
+            let mut event = match events.next() {
+                Next::Event(event) => event,
                 Next::Done => {
                     events.drain();
                     return Followed::Over;
                 }
                 Next::End(error) => return self.ended(error),
+            };
+            let date = event.date.take();
+            match self.gathered.take(*event) {
+                Took::End => {
+                    events.drain();
+                    return Followed::Over;
+                }
+                Took::Ping => self.show.pulse(&self.gathered),
+                took => {
+                    alive = Instant::now();
+                    self.show.take(took, &self.gathered);
+                }
             }
             if self.is_late() {
                 return Followed::Late;
             }
+            if alive.elapsed() >= self.letta.pace.dead {
+                alive = Instant::now();
+                if let Some(followed) = self.only_pings(date.as_deref()) {
+                    return followed;
+                }
+            }
         }
+    }
+
+    /// Whether a run of which only pings come is over, or dead: older than the last time that its
+    /// server was gone. Its age is taken from Letta's own clock, which `date` shows.
+    fn only_pings(&self, date: Option<&str>) -> Option<Followed> {
+        let run = fate::run(self.letta, self.gathered.run.as_deref()?).ok()??;
+        if !run.is_active() {
+            return Some(Followed::Recorded(run.id));
+        }
+        let began = moment(run.created_at.as_deref()?)?;
+        let age = moment(date?)?.duration_since(began).ok()?;
+        (age > self.letta.api.gone_ago()?).then_some(Followed::Dead)
     }
 
     /// What a stream's end means: the turn's own end where one was named before.
@@ -228,10 +245,6 @@ impl Turn<'_> {
 
     fn is_late(&self) -> bool {
         Instant::now() >= self.deadline
-    }
-
-    fn was_gone(&self) -> bool {
-        self.letta.api.was_gone_since(self.attempt.at)
     }
 
     fn timed_out(&self) -> Error {

@@ -42,10 +42,8 @@ pub(super) fn look_up(letta: &Letta, attempt: &Attempt) -> Result<Fate> {
 
 /// What became of a run.
 pub(super) fn fate_of(letta: &Letta, id: &str) -> Result<Fate> {
-    let run: Run = match letta.api.get(&format!("/v1/runs/{id}"))? {
-        Ok(run) => run,
-        Err(refusal) if refusal.status == 404 => return Ok(uncertain()),
-        Err(refusal) => return Err(refusal.error()),
+    let Some(run) = run(letta, id)? else {
+        return Ok(uncertain());
     };
     match run.status.as_str() {
         "completed" => completed(letta, &run),
@@ -53,6 +51,15 @@ pub(super) fn fate_of(letta: &Letta, id: &str) -> Result<Fate> {
         "cancelled" => Ok(Fate::Cancelled),
         _ if run.is_active() => Ok(Fate::Running),
         _ => Ok(Fate::Unknown),
+    }
+}
+
+/// A run's record, if Letta has it.
+pub(super) fn run(letta: &Letta, id: &str) -> Result<Option<Run>> {
+    match letta.api.get(&format!("/v1/runs/{id}"))? {
+        Ok(run) => Ok(Some(run)),
+        Err(refusal) if refusal.status == 404 => Ok(None),
+        Err(refusal) => Err(refusal.error()),
     }
 }
 

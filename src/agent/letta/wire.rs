@@ -1,5 +1,7 @@
 //! What Letta 0.16 sends, read leniently: unknown fields are passed, missing ones are empty.
 
+use std::time::SystemTime;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -13,6 +15,8 @@ pub(super) struct Event {
     pub(super) id: String,
     pub(super) otid: Option<String>,
     pub(super) run_id: Option<String>,
+    /// When it was made, by Letta's clock.
+    pub(super) date: Option<String>,
     /// The place in a background stream; absent elsewhere.
     pub(super) seq_id: Option<u64>,
     pub(super) content: Option<Content>,
@@ -120,6 +124,12 @@ impl Run {
     }
 }
 
+/// A moment as Letta writes it: RFC 3339 in UTC, with `Z` or `+00:00`.
+pub(super) fn moment(text: &str) -> Option<SystemTime> {
+    let text = text.strip_suffix("+00:00").unwrap_or(text);
+    humantime::parse_rfc3339_weak(text.trim_end_matches('Z')).ok()
+}
+
 /// Reads each value by itself, so that one of an unknown form does not spoil the rest.
 pub(super) fn each<T: DeserializeOwned>(values: Vec<Value>) -> Vec<T> {
     let read = values.into_iter().map(serde_json::from_value);
@@ -141,6 +151,15 @@ mod tests {
         let parts = r#"[{"type":"text","text":"a"},{"type":"image"},{"type":"text","text":"b"}]"#;
         assert_eq!(text(parts).as_deref(), Some("ab"));
         assert_eq!(text("7").as_deref(), Some(""));
+    }
+
+    #[test]
+    fn moments_come_in_two_forms() {
+        let whole = moment("2026-11-22T16:12:38+00:00").expect("a moment");
+        let parts = moment("2026-11-22T16:12:38.250000Z").expect("a moment");
+        let between = parts.duration_since(whole).expect("it is later");
+        assert_eq!(between.as_millis(), 250);
+        assert_eq!(moment("soon"), None);
     }
 
     #[test]

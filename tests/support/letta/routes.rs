@@ -271,6 +271,7 @@ fn turn(
         Admission::Run(run) => match fault {
             Some(Fault::ResetAfter) => closed(output),
             Some(Fault::Silence) => silence(&run),
+            Some(Fault::Dumb) => dumb(world, &run, output),
             Some(Fault::CutAfter(events)) => follow(world, &run, 0, Some(events), output),
             _ => follow(world, &run, 0, None, output),
         },
@@ -356,7 +357,10 @@ fn follow(
             return stream.end();
         }
         if quiet.elapsed() >= ping {
-            let event = json!({ "message_type": "ping", "run_id": run.id, "seq_id": next });
+            let date = broca::time::Timestamp::now().to_string();
+            let event = json!({
+                "message_type": "ping", "run_id": run.id, "seq_id": next, "date": date,
+            });
             stream.hold(&format!("data: {event}\n\n"));
             quiet = Instant::now();
         }
@@ -370,6 +374,19 @@ fn follow(
             );
         }
     }
+}
+
+/// Only pings, for a while.
+fn dumb(world: &World, run: &Run, output: &mut TcpStream) -> io::Result<()> {
+    let ping = world.settings().ping;
+    let mut stream = Stream::begin(output);
+    for _ in 0..100 {
+        let event = json!({ "message_type": "ping", "run_id": run.id, "seq_id": 1 });
+        stream.hold(&format!("data: {event}\n\n"));
+        stream.flush()?;
+        std::thread::sleep(ping);
+    }
+    stream.end()
 }
 
 /// Says nothing until the run is over.

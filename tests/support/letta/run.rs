@@ -73,6 +73,7 @@ impl Run {
     pub(crate) fn event(&self, mut event: Value) {
         let mut state = self.state();
         event["run_id"] = json!(self.id);
+        event["date"] = json!(broca::time::Timestamp::now().to_string());
         if self.background {
             event["seq_id"] = json!(state.events.len() + 1);
         }

@@ -50,7 +50,8 @@ pub trait AgentClient: Send + Sync {
     /// `Ok` is the agent's own word on the attempt ([`Fate::Answered`], [`Fate::Failed`], [`Fate::Cancelled`]).
     /// `Err` is the lack of one: `Later` where it certainly was not admitted, so that the same bytes may
     /// be sent again (unreachable, refused key, busy); `Uncertain` where it may run; `Never` where it was
-    /// refused for good (400, 422).
+    /// refused for good (400, 422). After [`How::Resume`] an `Err` says nothing of what was sent before:
+    /// the attempt stays open, and is looked up again.
     fn converse(&self, attempt: &Attempt, how: How, progress: &mut dyn FnMut(Step))
     -> Result<Fate>;
 

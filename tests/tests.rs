@@ -2,6 +2,7 @@
 
 mod config;
 mod docs;
+mod letta;
 mod page;
 mod support;
 mod webchat;

@@ -81,9 +81,11 @@ fn put(conn: &mut Conn, agent: &str, kind: &str, owner: i64, remote: Option<&str
     Ok(())
 }
 
-/// Forgets a conversation's id, so that it is made anew (the agent's side deleted it).
-pub fn forget_conversation(conn: &mut Conn, agent: &str, conversation: i64) -> Result<()> {
-    diesel::delete(agent_ids::table.find((agent, CONVERSATION, conversation))).execute(conn)?;
+/// Forgets the ids of a conversation and its person, so that they are found or made anew.
+pub fn forget(conn: &mut Conn, agent: &str, conversation: i64, person: i64) -> Result<()> {
+    for (kind, owner) in [(CONVERSATION, conversation), (IDENTITY, person), (BLOCK, person)] {
+        diesel::delete(agent_ids::table.find((agent, kind, owner))).execute(conn)?;
+    }
     Ok(())
 }
 

@@ -301,7 +301,7 @@ impl<'a> Work<'a> {
             Retry::Never => {
                 self.fail(Some(ended(attempt, AttemptState::Failed, Some(error))), error).await
             }
-            Retry::Later if error.code == Code::AgentForgotten => self.forget(attempt, error).await,
+            Retry::Later if error.code == Code::AgentForgotten => self.forget(Some(attempt), error).await,
             Retry::Later => self.again(None, false, error).await,
         }
     }
@@ -313,17 +313,19 @@ impl<'a> Work<'a> {
         }
         match error.retry() {
             Retry::Never if self.claimed.open.is_none() => self.fail(None, error).await,
+            _ if error.code == Code::AgentForgotten => self.forget(None, error).await,
             _ => self.again(None, false, error).await,
         }
     }
 
-    /// The agent's side of the conversation is gone: a new one is made on the next try.
-    async fn forget(&self, attempt: &Attempt, error: &Error) -> Result<()> {
+    /// What is stored of the agent's side is gone there: it is made anew on the next try.
+    async fn forget(&self, attempt: Option<&Attempt>, error: &Error) -> Result<()> {
         let (agent, conversation) = (self.processor.flow.agent_id(), self.claimed.conversation);
-        let drop = move |conn: &mut Conn| agent_ids::forget_conversation(conn, &agent, conversation);
+        let person = self.claimed.said.first().ok_or_else(no_message)?.by.person;
+        let drop = move |conn: &mut Conn| agent_ids::forget(conn, &agent, conversation, person);
         self.processor.flow.store.write(drop).await?;
-        let end = ended(attempt, AttemptState::Failed, Some(error));
-        self.put_back(Some(end), false, false, Duration::ZERO, Some(error)).await
+        let end = attempt.map(|attempt| ended(attempt, AttemptState::Failed, Some(error)));
+        self.again(end, false, error).await
     }
 
     /// Tried again later; certainly nothing of it runs at the agent.

@@ -1,0 +1,3 @@
+//! Stand-ins for what lies outside.
+
+pub(crate) mod letta;

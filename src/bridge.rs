@@ -80,7 +80,15 @@ impl Bridge {
         tell_about(&server, &config);
         log::info!(mode = mode_text(config.mode), boot = flow.boot.as_str();
             "broca {} runs", env!("CARGO_PKG_VERSION"));
-        Ok(Self { flow, hosts, agent: agent_sender, config: config_sender, server, stages, hold })
+        Ok(Self {
+            flow,
+            hosts,
+            agent: agent_sender,
+            config: config_sender,
+            server,
+            stages,
+            hold,
+        })
     }
 
     /// What the control routes and tests look at.
@@ -103,7 +111,9 @@ impl Bridge {
                 Ok(agent) => {
                     self.agent.send_replace(agent);
                 }
-                Err(error) => log::error!(code = error.code.as_str(); "the agent stays as it was: {error}"),
+                Err(error) => {
+                    log::error!(code = error.code.as_str(); "the agent stays as it was: {error}")
+                }
             }
         }
         self.config.send_replace(Arc::clone(&new));
@@ -129,7 +139,12 @@ impl Bridge {
         let grace = self.flow.config().shutdown.grace;
         let end = tokio::time::Instant::now() + grace;
         self.hosts.stop_receiving().await;
-        let Stages { processor, released, delivery, aside } = self.stages;
+        let Stages {
+            processor,
+            released,
+            delivery,
+            aside,
+        } = self.stages;
         processor.0.stop();
         let agent = self.agent.borrow().clone();
         finish(processor.1, end, || {
@@ -143,7 +158,10 @@ impl Bridge {
         drained(&self.flow, end).await;
         delivery.0.stop();
         let hosts = self.flow.hosts.all();
-        finish(delivery.1, end, || hosts.values().for_each(|host| host.cut())).await;
+        finish(delivery.1, end, || {
+            hosts.values().for_each(|host| host.cut())
+        })
+        .await;
         aside.stop();
         log::info!("broca has stopped");
     }
@@ -155,12 +173,24 @@ impl Stages {
         let (delivery_stopper, delivery_stop) = shutdown::channel();
         let (released, release) = shutdown::channel();
         let (aside, aside_stop) = shutdown::channel();
-        let processor = processor::Processor { flow: Arc::clone(flow), agents: agents.clone() };
-        let delivery = delivery::Delivery { flow: Arc::clone(flow) };
-        tokio::spawn(processor::pause::watch(Arc::clone(flow), agents.clone(), aside_stop.clone()));
+        let processor = processor::Processor {
+            flow: Arc::clone(flow),
+            agents: agents.clone(),
+        };
+        let delivery = delivery::Delivery {
+            flow: Arc::clone(flow),
+        };
+        tokio::spawn(processor::pause::watch(
+            Arc::clone(flow),
+            agents.clone(),
+            aside_stop.clone(),
+        ));
         tokio::spawn(processor::lifeline::run(Arc::clone(flow), aside_stop));
         Self {
-            processor: (processor_stopper, tokio::spawn(processor.run(processor_stop, release))),
+            processor: (
+                processor_stopper,
+                tokio::spawn(processor.run(processor_stop, release)),
+            ),
             released,
             delivery: (delivery_stopper, tokio::spawn(delivery.run(delivery_stop))),
             aside,
@@ -185,7 +215,10 @@ fn flow(store: Store, config: watch::Receiver<Arc<Config>>) -> Flow {
 /// Makes what an earlier daemon left unfinished claimable.
 async fn take_over(flow: &Flow) -> Result<()> {
     let wide = flow.agent_wide();
-    let left = flow.store.write(move |conn| queue::take_over(conn, wide, Timestamp::now())).await?;
+    let left = flow
+        .store
+        .write(move |conn| queue::take_over(conn, wide, Timestamp::now()))
+        .await?;
     if left > 0 {
         log::info!("{left} turns of the last run are taken up again");
     }
@@ -194,16 +227,33 @@ async fn take_over(flow: &Flow) -> Result<()> {
 
 /// Takes away the memory blocks that an earlier daemon left attached.
 async fn undo_attachments(flow: &Flow, agent: Option<Arc<dyn AgentClient>>) {
-    let (Some(agent), id) = (agent, flow.agent_id()) else { return };
+    let (Some(agent), id) = (agent, flow.agent_id()) else {
+        return;
+    };
     let key = id.clone();
-    let Ok(left) = flow.store.read(move |conn| agent_ids::attached(conn, &key)).await else { return };
+    let Ok(left) = flow
+        .store
+        .read(move |conn| agent_ids::attached(conn, &key))
+        .await
+    else {
+        return;
+    };
     for ids in left {
-        let (client, block, key) = (Arc::clone(&agent), ids.block.clone().unwrap_or_default(), id.clone());
+        let (client, block, key) = (
+            Arc::clone(&agent),
+            ids.block.clone().unwrap_or_default(),
+            id.clone(),
+        );
         match blocking::run(move || client.leave(&ids)).await {
             Ok(()) => {
-                let _ = flow.store.write(move |conn| agent_ids::detached(conn, &key, &block)).await;
+                let _ = flow
+                    .store
+                    .write(move |conn| agent_ids::detached(conn, &key, &block))
+                    .await;
             }
-            Err(error) => log::warn!(code = error.code.as_str(); "a memory block stays attached: {error}"),
+            Err(error) => {
+                log::warn!(code = error.code.as_str(); "a memory block stays attached: {error}")
+            }
         }
     }
 }
@@ -229,7 +279,10 @@ async fn finish(mut stage: JoinHandle<()>, end: tokio::time::Instant, cut: impl 
 async fn drained(flow: &Flow, end: tokio::time::Instant) {
     let empty = async {
         loop {
-            let due = flow.store.read(|conn| crate::store::outbox::due(conn, Timestamp::now())).await;
+            let due = flow
+                .store
+                .read(|conn| crate::store::outbox::due(conn, Timestamp::now()))
+                .await;
             if due.unwrap_or(0) == 0 {
                 return;
             }

@@ -80,7 +80,11 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(line: Line) -> anyhow::Result<u8> {
-    let Line { config, json, command } = line;
+    let Line {
+        config,
+        json,
+        command,
+    } = line;
     let file = config.as_deref();
     let instance = || instance::Instance::load(file);
     match command.unwrap_or(Command::Run) {

@@ -92,7 +92,10 @@ impl Store {
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
         match &self.writer {
-            Some(writer) => writer.run(work).blocking_recv().unwrap_or_else(|error| Err(gone(error))),
+            Some(writer) => writer
+                .run(work)
+                .blocking_recv()
+                .unwrap_or_else(|error| Err(gone(error))),
             None => pool::run_here(runtime, &self.pool, |conn| in_transaction(conn, work)),
         }
     }

@@ -44,7 +44,10 @@ async fn status(State(flow): State<Arc<Flow>>) -> Json<Value> {
 
 /// Makes a change to the database where it takes effect at once.
 async fn apply(State(flow): State<Arc<Flow>>, Body(change): Body<Change>) -> Result<Json<Value>> {
-    let done = flow.store.write(move |conn| change::apply(conn, &change, Timestamp::now())).await?;
+    let done = flow
+        .store
+        .write(move |conn| change::apply(conn, &change, Timestamp::now()))
+        .await?;
     for turn in &done.to_stop {
         flow.stops.stop(*turn);
     }
@@ -57,8 +60,14 @@ async fn ready(State(flow): State<Arc<Flow>>) -> Response {
     let parts = flow.health.all();
     let store = flow.store.read(crate::store::report::depth).await;
     let ready = flow.health.is_well() && store.is_ok();
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let unwell: Vec<_> =
-        parts.iter().filter_map(|(name, state)| Some(json!({ "part": name, "code": state.code? }))).collect();
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let unwell: Vec<_> = parts
+        .iter()
+        .filter_map(|(name, state)| Some(json!({ "part": name, "code": state.code? })))
+        .collect();
     (status, Json(json!({ "ready": ready, "unwell": unwell }))).into_response()
 }

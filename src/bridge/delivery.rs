@@ -11,9 +11,9 @@ use crate::error::{Code, Error, Result, Retry};
 use crate::message::{Outbound, Part, PartId};
 use crate::retry::backoff;
 use crate::shutdown::Stop;
+use crate::store::Conn;
 use crate::store::outbox::{self, Claimed, Scope};
 use crate::store::state::ReplyState;
-use crate::store::Conn;
 use crate::time::Timestamp;
 
 use super::flow::Flow;
@@ -51,7 +51,12 @@ impl Delivery {
     /// Starts what can be sent now. Gives how long nothing else will be due.
     async fn dispatch(self: &Arc<Self>, workers: &mut JoinSet<()>) -> Duration {
         loop {
-            let most = self.flow.config().outbox.max_concurrent.saturating_sub(workers.len());
+            let most = self
+                .flow
+                .config()
+                .outbox
+                .max_concurrent
+                .saturating_sub(workers.len());
             if most == 0 {
                 return AT_LEAST_EVERY;
             }
@@ -86,7 +91,8 @@ impl Delivery {
             let render = |out: &Outbound| -> Vec<Part> {
                 let endpoint = hosts.get(out.to.endpoint.as_str());
                 // A reply that breaks its renderer must not hold up all others.
-                let parts = endpoint.map(|host| catch_unwind(AssertUnwindSafe(|| host.render(out))));
+                let parts =
+                    endpoint.map(|host| catch_unwind(AssertUnwindSafe(|| host.render(out))));
                 parts.and_then(std::result::Result::ok).unwrap_or_default()
             };
             let scope = Scope {
@@ -97,7 +103,11 @@ impl Delivery {
                 now: Timestamp::now(),
             };
             let claimed = outbox::claim(conn, most, &scope)?;
-            let due = if claimed.is_empty() { outbox::next_due(conn, scope.now)? } else { None };
+            let due = if claimed.is_empty() {
+                outbox::next_due(conn, scope.now)?
+            } else {
+                None
+            };
             Ok((claimed, due))
         };
         self.flow.store.write(work).await
@@ -129,11 +139,25 @@ impl Delivery {
         Ok(())
     }
 
-    async fn send(&self, claimed: &Claimed, index: u32, part: Part) -> Result<crate::message::Receipt> {
+    async fn send(
+        &self,
+        claimed: &Claimed,
+        index: u32,
+        part: Part,
+    ) -> Result<crate::message::Receipt> {
         let Some(endpoint) = self.flow.hosts.get(&claimed.to.endpoint) else {
-            return Err(Error::new(Code::EndpointUnreachable, "the endpoint is closed"));
+            return Err(Error::new(
+                Code::EndpointUnreachable,
+                "the endpoint is closed",
+            ));
         };
-        let (to, id) = (claimed.to.clone(), PartId { reply: claimed.reply, index });
+        let (to, id) = (
+            claimed.to.clone(),
+            PartId {
+                reply: claimed.reply,
+                index,
+            },
+        );
         blocking::run(move || endpoint.send(&to, &part, id)).await
     }
 
@@ -146,14 +170,18 @@ impl Delivery {
         let now = Timestamp::now();
         let tries = u32::try_from(claimed.failures).unwrap_or(0) + 1;
         let salt = claimed.reply.unsigned_abs();
-        let wait = error.retry_after.unwrap_or_else(|| backoff(tries, FIRST_WAIT, salt));
+        let wait = error
+            .retry_after
+            .unwrap_or_else(|| backoff(tries, FIRST_WAIT, salt));
         let write = move |conn: &mut Conn| {
             let words = (code, error.message());
             match error.retry() {
                 Retry::Never if code == Code::EndpointBlocked => {
                     outbox::park_claimed(conn, &claimed, words, now)
                 }
-                Retry::Never => outbox::finish(conn, &claimed, ReplyState::Failed, Some(words), now),
+                Retry::Never => {
+                    outbox::finish(conn, &claimed, ReplyState::Failed, Some(words), now)
+                }
                 Retry::Later => {
                     let counts = code != Code::EndpointRateLimited;
                     outbox::put_back(conn, &claimed, true, counts, now.plus(wait), Some(words))

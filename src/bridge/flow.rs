@@ -66,7 +66,10 @@ pub struct Hosts(RwLock<HashMap<&'static str, Arc<dyn Endpoint>>>);
 impl Hosts {
     /// All of them now.
     pub fn all(&self) -> HashMap<&'static str, Arc<dyn Endpoint>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Their names now.
@@ -77,7 +80,11 @@ impl Hosts {
 
     /// The one of this name.
     pub fn get(&self, name: &str) -> Option<Arc<dyn Endpoint>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .cloned()
     }
 
     /// Puts one in, or takes it out.
@@ -114,33 +121,50 @@ impl Health {
             return false;
         }
         let message = error.map(|error| error.message().to_owned());
-        parts.insert(part.to_owned(), Condition { since: Timestamp::now(), code, message });
+        parts.insert(
+            part.to_owned(),
+            Condition {
+                since: Timestamp::now(),
+                code,
+                message,
+            },
+        );
         true
     }
 
     /// Takes out a part that is no more.
     pub fn forget(&self, part: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(part);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(part);
     }
 
     /// All of them.
     pub fn all(&self) -> BTreeMap<String, Condition> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Whether everything is well.
     pub fn is_well(&self) -> bool {
-        self.all().values().all(|condition| condition.code.is_none())
+        self.all()
+            .values()
+            .all(|condition| condition.code.is_none())
     }
 
     /// Whether the agent is out of reach, and why.
     pub fn agent_pause(&self) -> Option<Code> {
-        self.all().get(AGENT).and_then(|condition| Code::parse(condition.code?))
+        self.all()
+            .get(AGENT)
+            .and_then(|condition| Code::parse(condition.code?))
     }
 }
 
 /// The agent's name among the conditions.
-pub const AGENT: &str = "agent";
+pub(super) const AGENT: &str = "agent";
 
 /// How to stop the turns at work.
 #[derive(Default)]
@@ -152,7 +176,11 @@ impl Stops {
         let signal = Arc::new(Notify::new());
         let mut stops = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         stops.insert(turn, Arc::clone(&signal));
-        StopGuard { stops: self, turn, signal }
+        StopGuard {
+            stops: self,
+            turn,
+            signal,
+        }
     }
 
     /// Stops a turn that is at work here; else nothing.
@@ -174,6 +202,10 @@ pub struct StopGuard<'a> {
 
 impl Drop for StopGuard<'_> {
     fn drop(&mut self) {
-        self.stops.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.turn);
+        self.stops
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.turn);
     }
 }

@@ -31,7 +31,12 @@ struct Host {
 
 impl Hosting {
     pub(super) fn new(flow: Arc<Flow>, server: Arc<Server>, kinds: &[&'static Kind]) -> Self {
-        Self { flow, server, kinds: kinds.to_vec(), open: BTreeMap::new() }
+        Self {
+            flow,
+            server,
+            kinds: kinds.to_vec(),
+            open: BTreeMap::new(),
+        }
     }
 
     /// Opens every endpoint that the configuration enables.
@@ -66,7 +71,12 @@ impl Hosting {
     }
 
     fn open(&mut self, kind: &'static Kind, config: &Config) {
-        let Some(section) = config.endpoint(kind.name).filter(|one| one.enabled(kind.default_on)) else { return };
+        let Some(section) = config
+            .endpoint(kind.name)
+            .filter(|one| one.enabled(kind.default_on))
+        else {
+            return;
+        };
         let opening = Opening {
             section: section.clone(),
             shelf: Arc::new(StoreShelf::new(self.flow.store.clone(), kind.name)),
@@ -83,7 +93,11 @@ impl Hosting {
         };
         self.flow.hosts.set(kind.name, Some(Arc::clone(&endpoint)));
         let (stopper, stop) = shutdown::channel();
-        let intake = Intake { flow: Arc::clone(&self.flow), name: kind.name, endpoint };
+        let intake = Intake {
+            flow: Arc::clone(&self.flow),
+            name: kind.name,
+            endpoint,
+        };
         tokio::spawn(relay::run(Arc::clone(&self.flow), kind.name, stop.clone()));
         let intake = tokio::spawn(intake.run(stop));
         self.open.insert(kind.name, Host { stopper, intake });

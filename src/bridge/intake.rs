@@ -51,7 +51,11 @@ impl Intake {
     async fn step(&self, account: &str, known: &mut Option<Cursor>) -> Result<()> {
         if known.is_none() {
             let (name, account) = (self.name, account.to_owned());
-            *known = self.flow.store.read(move |conn| accept::cursor(conn, name, &account)).await?;
+            *known = self
+                .flow
+                .store
+                .read(move |conn| accept::cursor(conn, name, &account))
+                .await?;
         }
         let (endpoint, from) = (Arc::clone(&self.endpoint), known.clone());
         let batch = blocking::run(move || endpoint.receive(from.as_ref())).await?;
@@ -61,7 +65,11 @@ impl Intake {
         let accepted = self.store(account, &batch).await;
         let outcomes = match &accepted {
             Ok(accepted) => accepted.outcomes.iter().map(again).collect(),
-            Err(error) => batch.items.iter().map(|_| Outcome::Failed(error.again())).collect(),
+            Err(error) => batch
+                .items
+                .iter()
+                .map(|_| Outcome::Failed(error.again()))
+                .collect(),
         };
         let reached = batch.cursor.clone();
         self.settle(batch, outcomes).await?;
@@ -82,9 +90,16 @@ impl Intake {
         let entries: Vec<Entry> = batch
             .items
             .iter()
-            .map(|inbound| Entry { inbound: inbound.clone(), wish: wish::of(inbound, mode, pause) })
+            .map(|inbound| Entry {
+                inbound: inbound.clone(),
+                wish: wish::of(inbound, mode, pause),
+            })
             .collect();
-        let rules = Rules { mode, agent_wide: self.flow.agent_wide(), now: Timestamp::now() };
+        let rules = Rules {
+            mode,
+            agent_wide: self.flow.agent_wide(),
+            now: Timestamp::now(),
+        };
         let (name, account, cursor) = (self.name, account.to_owned(), batch.cursor.clone());
         let work = move |conn: &mut _| {
             accept::accept(conn, name, &account, &entries, cursor.as_ref(), &rules)

@@ -53,7 +53,12 @@ impl Processor {
     /// Starts what can run now. Gives how long nothing else will be due.
     async fn dispatch(self: &Arc<Self>, workers: &mut JoinSet<()>, released: &Stop) -> Duration {
         loop {
-            let most = self.flow.config().queue.max_concurrent.saturating_sub(workers.len());
+            let most = self
+                .flow
+                .config()
+                .queue
+                .max_concurrent
+                .saturating_sub(workers.len());
             if most == 0 {
                 return AT_LEAST_EVERY;
             }
@@ -93,7 +98,11 @@ impl Processor {
         let work = move |conn: &mut _| {
             let compose = |claimed: &Claimed| compose(agent.as_deref(), claimed);
             let claimed = queue::claim(conn, most, &scope, &compose)?;
-            let due = if claimed.is_empty() { queue::next_due(conn, scope.now)? } else { None };
+            let due = if claimed.is_empty() {
+                queue::next_due(conn, scope.now)?
+            } else {
+                None
+            };
             Ok((claimed, due))
         };
         self.flow.store.write(work).await

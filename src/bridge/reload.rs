@@ -21,7 +21,11 @@ pub struct Reloader {
 impl Reloader {
     /// Watches `watch`, to read `file` again as at the start.
     pub fn new(file: Option<PathBuf>, readers: &'static [Reader], watch: Watch) -> Self {
-        Self { file, readers, watch }
+        Self {
+            file,
+            readers,
+            watch,
+        }
     }
 
     /// Returns with a new configuration once there is one. One that is wrong is logged, and passed over.

@@ -4,22 +4,23 @@ use crate::config::Mode;
 use crate::error::{Code, Error};
 
 /// The answer to `/start`.
-pub const START: &str = "Hello! Write to me, and the agent answers. `/help` shows what else I understand.";
+pub(super) const START: &str =
+    "Hello! Write to me, and the agent answers. `/help` shows what else I understand.";
 
 /// The answer to `/help`.
-pub const HELP: &str = "Write to me, and the agent answers.\n\n\
+pub(super) const HELP: &str = "Write to me, and the agent answers.\n\n\
     - `/status`: how things are, and what waits in this chat\n\
     - `/stop`: stops the answer under way\n\
     - `/help`: this list";
 
 /// The end of a turn that its person stopped.
-pub const STOPPED: &str = "Stopped.";
+pub(super) const STOPPED: &str = "Stopped.";
 
 /// What the agent is told when it asks for leave to use a tool.
-pub const DENIED: &str = "nobody can approve tools in this channel; answer without it";
+pub(super) const DENIED: &str = "nobody can approve tools in this channel; answer without it";
 
 /// A waiting person is told that the message is kept.
-pub fn kept(code: Option<Code>) -> String {
+pub(super) fn kept(code: Option<Code>) -> String {
     let code = code.map_or(String::new(), |code| format!(" ({code})"));
     format!(
         "The agent cannot be reached right now{code}. Your message is kept and will be answered as soon as \
@@ -28,7 +29,7 @@ pub fn kept(code: Option<Code>) -> String {
 }
 
 /// A turn ended with an error.
-pub fn failed(error: &Error) -> String {
+pub(super) fn failed(error: &Error) -> String {
     let what = match error.code {
         Code::AgentTimedOut => "The agent took too long and was stopped.",
         Code::AgentEmptyAnswer => "The agent gave an empty answer.",
@@ -39,11 +40,14 @@ pub fn failed(error: &Error) -> String {
         Code::AgentFailedMidway => "The agent failed in the midst of its work.",
         _ => "The agent could not answer this message.",
     };
-    format!("{what} Please try again, or tell the operator this code: `{}`.", error.code)
+    format!(
+        "{what} Please try again, or tell the operator this code: `{}`.",
+        error.code
+    )
 }
 
 /// A turn waited for too long.
-pub fn expired(last_code: Option<&str>) -> String {
+pub(super) fn expired(last_code: Option<&str>) -> String {
     let last = last_code.map_or(String::new(), |code| format!(", `{code}`"));
     format!(
         "Your message could not be answered in time and has been given up. Please send it again, or tell \
@@ -53,7 +57,7 @@ pub fn expired(last_code: Option<&str>) -> String {
 }
 
 /// The start of the answer to `/status`.
-pub fn status(mode: Mode, pause: Option<Code>) -> String {
+pub(super) fn status(mode: Mode, pause: Option<Code>) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let state = match (mode, pause) {
         (Mode::Echo, _) => "Messages come back as they are (echo).".to_owned(),

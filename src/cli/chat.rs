@@ -53,7 +53,10 @@ enum Input {
 /// Talks until the input ends. Gives the exit code.
 pub(super) fn run(instance: Instance, args: &Args, as_json: bool) -> anyhow::Result<u8> {
     if endpoint::kind("cli").is_none() {
-        let error = Error::new(Code::EndpointNotBuilt, "the endpoint `cli` is not in this build");
+        let error = Error::new(
+            Code::EndpointNotBuilt,
+            "the endpoint `cli` is not in this build",
+        );
         return Err(error.hint("rebuild with `--features cli`").into());
     }
     let foreground = match instance.daemon() {
@@ -93,7 +96,11 @@ fn talk(instance: &Instance, args: &Args, as_json: bool) -> Result<u8> {
 
 fn read_lines(sender: Sender<Input>) {
     std::thread::spawn(move || {
-        for line in std::io::stdin().lock().lines().map_while(std::io::Result::ok) {
+        for line in std::io::stdin()
+            .lock()
+            .lines()
+            .map_while(std::io::Result::ok)
+        {
             if sender.send(Input::Line(line)).is_err() {
                 return;
             }
@@ -190,7 +197,12 @@ impl Foreground {
         let runtime = super::run::runtime(&instance.config)?;
         let socket = instance.config.socket();
         let (bridge, served) = runtime.block_on(open(instance))?;
-        Ok(Self { runtime, bridge, served, socket })
+        Ok(Self {
+            runtime,
+            bridge,
+            served,
+            socket,
+        })
     }
 
     fn stop(self) {

@@ -36,11 +36,22 @@ struct Finding {
 pub(super) fn run(file: Option<&Path>, as_json: bool) -> anyhow::Result<u8> {
     let instance = Instance::load(file)?;
     let config = &instance.config;
-    let source = config.file.as_deref().map_or("built-in defaults".to_owned(), |file| file.display().to_string());
-    let mut found = vec![finding("configuration", Ok(source)), finding("database", database(&instance))];
+    let source = config
+        .file
+        .as_deref()
+        .map_or("built-in defaults".to_owned(), |file| {
+            file.display().to_string()
+        });
+    let mut found = vec![
+        finding("configuration", Ok(source)),
+        finding("database", database(&instance)),
+    ];
     found.extend(agent(&instance));
     for kind in KINDS {
-        if config.endpoint(kind.name).is_some_and(|section| section.enabled(kind.default_on)) {
+        if config
+            .endpoint(kind.name)
+            .is_some_and(|section| section.enabled(kind.default_on))
+        {
             found.push(finding(kind.name, endpoint(kind, &instance)));
         }
     }
@@ -56,7 +67,14 @@ pub(super) fn run(file: Option<&Path>, as_json: bool) -> anyhow::Result<u8> {
 fn finding(what: &str, result: Result<String>) -> Finding {
     let what = what.to_owned();
     match result {
-        Ok(words) => Finding { what, ok: true, words, code: None, hint: None, exit: 0 },
+        Ok(words) => Finding {
+            what,
+            ok: true,
+            words,
+            code: None,
+            hint: None,
+            exit: 0,
+        },
         Err(error) => Finding {
             what,
             ok: false,
@@ -70,7 +88,9 @@ fn finding(what: &str, result: Result<String>) -> Finding {
 
 fn show(finding: &Finding) {
     let sign = if finding.ok { "ok  " } else { "FAIL" };
-    let code = finding.code.map_or(String::new(), |code| format!(" [{code}]"));
+    let code = finding
+        .code
+        .map_or(String::new(), |code| format!(" [{code}]"));
     say(format!("{sign}  {}: {}{code}", finding.what, finding.words));
     if let Some(hint) = &finding.hint {
         say(format!("      hint: {hint}"));
@@ -94,12 +114,21 @@ fn database(instance: &Instance) -> Result<String> {
 /// Whether SQLite can make its files beside the database.
 fn writable(path: &Path) -> Result<()> {
     let probe = path.with_extension(format!("probe-{}", std::process::id()));
-    let made = std::fs::OpenOptions::new().write(true).create_new(true).open(&probe);
-    made.and_then(|_| std::fs::remove_file(&probe)).map_err(|error| {
-        let folder = path.parent().unwrap_or(path).display().to_string();
-        Error::new(Code::StoreUnreachable, format!("the folder `{folder}` is not writable: {error}"))
-            .hint("let the user that runs broca write there, or set `database.url` to another place")
-    })
+    let made = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&probe);
+    made.and_then(|_| std::fs::remove_file(&probe))
+        .map_err(|error| {
+            let folder = path.parent().unwrap_or(path).display().to_string();
+            Error::new(
+                Code::StoreUnreachable,
+                format!("the folder `{folder}` is not writable: {error}"),
+            )
+            .hint(
+                "let the user that runs broca write there, or set `database.url` to another place",
+            )
+        })
 }
 
 fn agent(instance: &Instance) -> Vec<Finding> {
@@ -114,15 +143,29 @@ fn agent(instance: &Instance) -> Vec<Finding> {
     }
     match Letta::open(&config.agent).and_then(|letta| letta.probe()) {
         Err(error) => vec![finding("agent", Err(error))],
-        Ok(lines) => lines.into_iter().map(|line| finding("agent", Ok(line))).collect(),
+        Ok(lines) => lines
+            .into_iter()
+            .map(|line| finding("agent", Ok(line)))
+            .collect(),
     }
 }
 
 fn endpoint(kind: &Kind, instance: &Instance) -> Result<String> {
-    let section = instance.config.endpoint(kind.name).cloned().ok_or_else(|| {
-        Error::new(Code::ConfigMissing, format!("`[endpoint.{}]` is missing", kind.name))
-    })?;
-    let opening = Opening { section, shelf: Arc::new(NoShelf), server: Arc::new(Server::default()) };
+    let section = instance
+        .config
+        .endpoint(kind.name)
+        .cloned()
+        .ok_or_else(|| {
+            Error::new(
+                Code::ConfigMissing,
+                format!("`[endpoint.{}]` is missing", kind.name),
+            )
+        })?;
+    let opening = Opening {
+        section,
+        shelf: Arc::new(NoShelf),
+        server: Arc::new(Server::default()),
+    };
     (kind.open)(opening)?.check()
 }
 
@@ -131,10 +174,12 @@ fn listen(instance: &Instance) -> Result<String> {
     if instance.daemon().is_some() {
         return Ok(format!("the daemon listens on `{address}`"));
     }
-    std::net::TcpListener::bind(address).map(|_| format!("`{address}` is free")).map_err(|error| {
-        Error::new(Code::Io, format!("cannot listen on `{address}`: {error}"))
-            .hint("set `http.listen` to a free port")
-    })
+    std::net::TcpListener::bind(address)
+        .map(|_| format!("`{address}` is free"))
+        .map_err(|error| {
+            Error::new(Code::Io, format!("cannot listen on `{address}`: {error}"))
+                .hint("set `http.listen` to a free port")
+        })
 }
 
 /// An endpoint that is only checked remembers nothing.
@@ -143,7 +188,14 @@ struct NoShelf;
 impl Shelf for NoShelf {
     fn add(&self, _: &str, key: &str, value: &str, _: Keep) -> Result<(Kept, bool)> {
         let number = Timestamp::now().0;
-        Ok((Kept { number, key: key.to_owned(), value: value.to_owned() }, true))
+        Ok((
+            Kept {
+                number,
+                key: key.to_owned(),
+                value: value.to_owned(),
+            },
+            true,
+        ))
     }
 
     fn put(&self, _: &str, _: &str, _: &str, _: Keep) -> Result<()> {

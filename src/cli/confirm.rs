@@ -11,7 +11,9 @@ pub(super) fn confirm(what: &str, yes: bool) -> anyhow::Result<()> {
     }
     if !std::io::stdin().is_terminal() {
         let words = format!("this would {what}");
-        return Err(Error::new(Code::Usage, words).hint("say `--yes` where nobody can be asked").into());
+        return Err(Error::new(Code::Usage, words)
+            .hint("say `--yes` where nobody can be asked")
+            .into());
     }
     let mut err = std::io::stderr();
     write!(err, "This will {what}. Go on? [y/N] ")?;
@@ -21,5 +23,7 @@ pub(super) fn confirm(what: &str, yes: bool) -> anyhow::Result<()> {
     if matches!(answer.trim(), "y" | "Y" | "yes") {
         return Ok(());
     }
-    Err(Error::new(Code::Usage, "nothing was done").hint("answer `y` to go on").into())
+    Err(Error::new(Code::Usage, "nothing was done")
+        .hint("answer `y` to go on")
+        .into())
 }

@@ -24,7 +24,10 @@ pub(super) enum Command {
 pub(super) fn run(instance: &Instance, command: &Command, as_json: bool) -> anyhow::Result<()> {
     match command {
         Command::List => list(instance, as_json),
-        Command::Show { conversation, limit } => show(instance, *conversation, *limit, as_json),
+        Command::Show {
+            conversation,
+            limit,
+        } => show(instance, *conversation, *limit, as_json),
     }
 }
 
@@ -39,7 +42,14 @@ fn list(instance: &Instance, as_json: bool) -> anyhow::Result<()> {
         note("nobody has written yet");
         return Ok(());
     }
-    let mut table = Table::new(&["id", "endpoint", "chat", "messages", "reachable", "at the agent"]);
+    let mut table = Table::new(&[
+        "id",
+        "endpoint",
+        "chat",
+        "messages",
+        "reachable",
+        "at the agent",
+    ]);
     for one in all {
         table.row([
             one.id.to_string(),

@@ -28,14 +28,25 @@ pub(super) fn run(instance: &Instance, command: &Command, as_json: bool) -> anyh
         Command::Migrate => {
             let _hold = Hold::take(instance.database())?;
             let done = open(instance)?.migrate()?;
-            report(&serde_json::json!({ "applied": done }), &format!("{done} migrations applied"), as_json);
+            report(
+                &serde_json::json!({ "applied": done }),
+                &format!("{done} migrations applied"),
+                as_json,
+            );
             Ok(())
         }
         Command::Rollback { yes } => {
-            confirm("undo the latest migration, with what only it can hold", *yes)?;
+            confirm(
+                "undo the latest migration, with what only it can hold",
+                *yes,
+            )?;
             let _hold = Hold::take(instance.database())?;
             let name = instance.connect()?.rollback()?;
-            report(&serde_json::json!({ "undone": name }), &format!("`{name}` is undone"), as_json);
+            report(
+                &serde_json::json!({ "undone": name }),
+                &format!("`{name}` is undone"),
+                as_json,
+            );
             Ok(())
         }
     }

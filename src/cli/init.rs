@@ -19,7 +19,7 @@ mod files;
 /// Asks on a terminal for what it is not given. Secrets are not flags, since others can see those:
 /// they come from the environment (`AGENT_API_KEY`, `TELEGRAM_BOT_TOKEN`) or are asked for.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Ask nothing
     #[arg(long)]
     pub yes: bool,
@@ -48,7 +48,7 @@ struct Answers {
 }
 
 /// Runs the command for the file that `file` (`--config`) chooses.
-pub fn run(
+pub(super) fn run(
     args: &Args,
     file: Option<&Path>,
     readers: &[Reader],

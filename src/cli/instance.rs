@@ -50,7 +50,11 @@ impl Instance {
     /// Loads the configuration that `file` (`--config`) chooses.
     pub(super) fn load(file: Option<&Path>) -> anyhow::Result<Self> {
         let (config, watched) = load(file, readers()).map_err(Problems)?;
-        Ok(Self { file: file.map(Path::to_owned), config, watched })
+        Ok(Self {
+            file: file.map(Path::to_owned),
+            config,
+            watched,
+        })
     }
 
     /// The database's address.
@@ -70,7 +74,9 @@ impl Instance {
         let url = self.database();
         if !is_postgres(url) && !Path::new(url).exists() {
             let words = format!("there is no database at `{url}` yet");
-            return Err(Error::new(Code::StoreUnreachable, words).hint("start the daemon with `broca run`"));
+            return Err(
+                Error::new(Code::StoreUnreachable, words).hint("start the daemon with `broca run`")
+            );
         }
         Conn::open(url)
     }
@@ -89,7 +95,9 @@ impl Instance {
         let _hold = Hold::take(self.database())?;
         let mut conn = self.connect()?;
         conn.require_current()?;
-        let done = in_transaction(&mut conn, |conn| change::apply(conn, change, Timestamp::now()))?;
+        let done = in_transaction(&mut conn, |conn| {
+            change::apply(conn, change, Timestamp::now())
+        })?;
         Ok(done.report)
     }
 }
@@ -104,7 +112,10 @@ impl Daemon {
     /// The one of this instance, running or not.
     pub(super) fn of(instance: &Instance) -> Self {
         let path = instance.config.socket();
-        Self { http: Http::unix(&path), path }
+        Self {
+            http: Http::unix(&path),
+            path,
+        }
     }
 
     /// What a GET gives; `None` where no daemon runs.
@@ -113,24 +124,42 @@ impl Daemon {
     }
 
     /// What a POST gives; `None` where no daemon runs.
-    pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<Option<T>> {
+    pub(super) fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Option<T>> {
         let body = serde_json::to_string(body).expect("what is sent has string keys");
         self.call(Method::POST, path, Some(&body))
     }
 
-    fn call<T: DeserializeOwned>(&self, method: Method, path: &str, json: Option<&str>) -> Result<Option<T>> {
+    fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        json: Option<&str>,
+    ) -> Result<Option<T>> {
         let url = format!("http://localhost{path}");
         let patience = Patience::brief(DAEMON_TIME);
-        let call = Call { method, url: &url, headers: Vec::new(), json, patience };
+        let call = Call {
+            method,
+            url: &url,
+            headers: Vec::new(),
+            json,
+            patience,
+        };
         let answer = match self.http.send(&call) {
             Ok(answer) => answer,
             Err(Failure::NotSent(_)) => return Ok(None),
             Err(Failure::Unknown(words)) => return Err(self.broken(&words)),
         };
         let ok = answer.is_ok();
-        let text = answer.text().map_err(|failure| self.broken(failure.words()))?;
+        let text = answer
+            .text()
+            .map_err(|failure| self.broken(failure.words()))?;
         if ok {
-            let done = serde_json::from_str(&text).map_err(|error| self.broken(&error.to_string()))?;
+            let done =
+                serde_json::from_str(&text).map_err(|error| self.broken(&error.to_string()))?;
             return Ok(Some(done));
         }
         Err(refusal(&text).unwrap_or_else(|| self.broken("it refused without a reason")))
@@ -140,12 +169,26 @@ impl Daemon {
     pub(super) fn stream(&self, path: &str, silence: Duration) -> Result<crate::http::Answer> {
         let url = format!("http://localhost{path}");
         let patience = Patience::stream(silence);
-        let call = Call { method: Method::GET, url: &url, headers: Vec::new(), json: None, patience };
-        self.http.send(&call).map_err(|failure| self.broken(failure.words()))
+        let call = Call {
+            method: Method::GET,
+            url: &url,
+            headers: Vec::new(),
+            json: None,
+            patience,
+        };
+        self.http
+            .send(&call)
+            .map_err(|failure| self.broken(failure.words()))
     }
 
     fn broken(&self, words: &str) -> Error {
-        Error::new(Code::Io, format!("the daemon at `{}` does not answer: {words}", self.path.display()))
+        Error::new(
+            Code::Io,
+            format!(
+                "the daemon at `{}` does not answer: {words}",
+                self.path.display()
+            ),
+        )
     }
 }
 

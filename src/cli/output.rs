@@ -162,7 +162,7 @@ pub(crate) fn say_json(value: &impl Serialize) {
 }
 
 /// Shows why a command failed, and gives the process's exit code.
-pub fn fail(error: &anyhow::Error, as_json: bool) -> u8 {
+pub(crate) fn fail(error: &anyhow::Error, as_json: bool) -> u8 {
     let (shown, code) = match error.downcast_ref::<Problems>() {
         Some(problems) if as_json => (problems_json(problems), 2),
         Some(problems) => (problems_text(problems), 2),

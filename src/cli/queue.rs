@@ -66,7 +66,6 @@ pub(super) enum Command {
 
 /// A turn's state, as the command line knows it.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-#[expect(missing_docs, reason = "the states are described where they are made")]
 pub(super) enum State {
     Ready,
     Running,
@@ -84,7 +83,9 @@ const MOST: i64 = 100_000;
 /// Runs the command.
 pub(super) fn run(instance: &Instance, command: &Command, as_json: bool) -> anyhow::Result<()> {
     match command {
-        Command::List { state, all, limit } => list(instance, state.map(Into::into), *all, *limit, as_json),
+        Command::List { state, all, limit } => {
+            list(instance, state.map(Into::into), *all, *limit, as_json)
+        }
         Command::Show { turn } => show(&instance.read(|conn| report::turn(conn, *turn))?, as_json),
         Command::Retry { turns, state } => retry(instance, turns, state.map(Into::into), as_json),
         Command::Cancel { turn } => change(instance, &Change::Cancel { turn: *turn }, as_json),
@@ -93,7 +94,10 @@ pub(super) fn run(instance: &Instance, command: &Command, as_json: bool) -> anyh
             change(instance, &Change::Flush, as_json)
         }
         Command::Delete { turn, yes } => {
-            confirm(&format!("forget turn {turn} with its messages and replies"), *yes)?;
+            confirm(
+                &format!("forget turn {turn} with its messages and replies"),
+                *yes,
+            )?;
             change(instance, &Change::Delete { turn: *turn }, as_json)
         }
         Command::Stats => super::status::run(instance, as_json),
@@ -106,7 +110,9 @@ pub(super) fn change(instance: &Instance, change: &Change, as_json: bool) -> any
     if as_json {
         say_json(&done);
     } else if let Some(fields) = done.as_object() {
-        let words = fields.iter().map(|(key, value)| format!("{key}: {value}").replace('"', ""));
+        let words = fields
+            .iter()
+            .map(|(key, value)| format!("{key}: {value}").replace('"', ""));
         note(words.collect::<Vec<_>>().join(", "));
     }
     Ok(())
@@ -128,7 +134,9 @@ fn list(
         note("nothing waits; `--all` shows what is settled");
         return Ok(());
     }
-    let mut table = Table::new(&["turn", "state", "endpoint", "chat", "mode", "tries", "age", "code"]);
+    let mut table = Table::new(&[
+        "turn", "state", "endpoint", "chat", "mode", "tries", "age", "code",
+    ]);
     for turn in turns {
         table.row([
             turn.id.to_string(),
@@ -151,19 +159,40 @@ fn show(detail: &TurnDetail, as_json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     let turn = &detail.turn;
-    say(format!("turn {}: {}, {}, conversation {}", turn.id, turn.state, turn.endpoint, turn.conversation));
+    say(format!(
+        "turn {}: {}, {}, conversation {}",
+        turn.id, turn.state, turn.endpoint, turn.conversation
+    ));
     if let (Some(code), Some(error)) = (&turn.code, &turn.error) {
         say(format!("  {code}: {error}"));
     }
     for message in &detail.messages {
-        say(format!("  message, {}: {}", ago(message.received_at), message.text.as_deref().unwrap_or("")));
+        say(format!(
+            "  message, {}: {}",
+            ago(message.received_at),
+            message.text.as_deref().unwrap_or("")
+        ));
     }
     for attempt in &detail.tries {
-        let why = attempt.code.as_deref().map_or(String::new(), |code| format!(" ({code})"));
-        say(format!("  attempt {}, {}: {}{why}", attempt.id, ago(attempt.created_at), attempt.state));
+        let why = attempt
+            .code
+            .as_deref()
+            .map_or(String::new(), |code| format!(" ({code})"));
+        say(format!(
+            "  attempt {}, {}: {}{why}",
+            attempt.id,
+            ago(attempt.created_at),
+            attempt.state
+        ));
     }
     for reply in &detail.replies {
-        say(format!("  {}, {}, {}: {}", reply.kind, reply.state, ago(reply.created_at), reply.text));
+        say(format!(
+            "  {}, {}, {}: {}",
+            reply.kind,
+            reply.state,
+            ago(reply.created_at),
+            reply.text
+        ));
     }
     Ok(())
 }
@@ -183,13 +212,29 @@ fn retry(
     }
     let mut done = Vec::new();
     for turn in all {
-        done.push(instance.change(&Change::Retry { turn, mode, agent_wide })?);
+        done.push(instance.change(&Change::Retry {
+            turn,
+            mode,
+            agent_wide,
+        })?);
     }
     if as_json {
         say_json(&done);
     } else {
-        note(format!("{} {} to be {}", done.len(), if done.len() == 1 { "turn is" } else { "turns are" },
-            if mode == Mode::Echo { "echoed" } else { "answered" }));
+        note(format!(
+            "{} {} to be {}",
+            done.len(),
+            if done.len() == 1 {
+                "turn is"
+            } else {
+                "turns are"
+            },
+            if mode == Mode::Echo {
+                "echoed"
+            } else {
+                "answered"
+            }
+        ));
     }
     Ok(())
 }

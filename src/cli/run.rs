@@ -53,17 +53,30 @@ pub(super) fn runtime(config: &Config) -> Result<Runtime> {
 }
 
 async fn daemon(instance: Instance) -> Result<u8> {
-    let Instance { file, config, watched } = instance;
+    let Instance {
+        file,
+        config,
+        watched,
+    } = instance;
     let config = Arc::new(config);
     let mut signals = Signals::listen()?;
-    let Some(hold) = hold(&config, &mut signals).await? else { return Ok(0) };
+    let Some(hold) = hold(&config, &mut signals).await? else {
+        return Ok(0);
+    };
     let store = Store::open(&config.database.url, config.database.pool_size)?;
     let tcp = listen(&config).await?;
     let unix = socket::bind(&config.socket())?;
     let server = Arc::new(Server::default());
     let (served, stop) = shutdown::channel();
     let kinds: Vec<&'static Kind> = KINDS.iter().collect();
-    let mut bridge = Bridge::start(Arc::clone(&config), store, hold, Arc::clone(&server), &kinds).await?;
+    let mut bridge = Bridge::start(
+        Arc::clone(&config),
+        store,
+        hold,
+        Arc::clone(&server),
+        &kinds,
+    )
+    .await?;
     let public = tokio::spawn(Arc::clone(&server).serve_tcp(tcp, stop.clone()));
     let local = tokio::spawn(Arc::clone(&server).serve_unix(unix, stop));
     welcome(&config);
@@ -84,7 +97,10 @@ async fn daemon(instance: Instance) -> Result<u8> {
         () = signals.stop() => true,
     };
     served.stop();
-    let _ = tokio::time::timeout(Duration::from_millis(500), async { tokio::join!(public, local) }).await;
+    let _ = tokio::time::timeout(Duration::from_millis(500), async {
+        tokio::join!(public, local)
+    })
+    .await;
     let _ = socket::remove(&config.socket());
     match ended {
         Some(error) => Err(error),
@@ -123,7 +139,9 @@ async fn listen(config: &Config) -> Result<TcpListener> {
 
 /// What a newcomer needs to know, besides the log.
 fn welcome(config: &Config) {
-    let has_page = config.endpoint("webchat").is_some_and(|section| section.enabled(true));
+    let has_page = config
+        .endpoint("webchat")
+        .is_some_and(|section| section.enabled(true));
     if cfg!(feature = "webchat") && has_page {
         note(format!("The web chat is at http://{}/", config.http.listen));
     }
@@ -131,7 +149,10 @@ fn welcome(config: &Config) {
         note("No agent is connected: messages come back as they are (echo).");
         note("Connect one with `broca init`, or set AGENT_ID, AGENT_ENDPOINT and AGENT_API_KEY.");
     }
-    let file = config.file.as_deref().unwrap_or(Path::new("built-in defaults"));
+    let file = config
+        .file
+        .as_deref()
+        .unwrap_or(Path::new("built-in defaults"));
     log::debug!("configured by {}", file.display());
     for warning in &config.warnings {
         let error = Error::from(warning.clone());

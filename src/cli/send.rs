@@ -26,19 +26,36 @@ pub(super) struct Args {
 /// Runs the command.
 pub(super) fn run(instance: &Instance, args: &Args, as_json: bool) -> anyhow::Result<()> {
     let text = text(&args.text)?;
-    let (to, key, dry_run) = (recipient(&args.to)?, args.idempotency_key.clone(), args.dry_run);
-    let done = instance.change(&Change::Send { to, text, key, dry_run })?;
+    let (to, key, dry_run) = (
+        recipient(&args.to)?,
+        args.idempotency_key.clone(),
+        args.dry_run,
+    );
+    let done = instance.change(&Change::Send {
+        to,
+        text,
+        key,
+        dry_run,
+    })?;
     if as_json {
         say_json(&done);
         return Ok(());
     }
-    let place = |key: &str| done.pointer(key).map_or(String::new(), |value| value.to_string().replace('"', ""));
+    let place = |key: &str| {
+        done.pointer(key)
+            .map_or(String::new(), |value| value.to_string().replace('"', ""))
+    };
     let to = format!("{}:{}", place("/to/endpoint"), place("/to/chat"));
-    note(match (dry_run, done.get("fresh").and_then(serde_json::Value::as_bool)) {
-        (true, _) => format!("it would go to {to}"),
-        (false, Some(false)) => format!("it went to {to} before, as reply {}", place("/reply")),
-        (false, _) => format!("on its way to {to}, as reply {}", place("/reply")),
-    });
+    note(
+        match (
+            dry_run,
+            done.get("fresh").and_then(serde_json::Value::as_bool),
+        ) {
+            (true, _) => format!("it would go to {to}"),
+            (false, Some(false)) => format!("it went to {to} before, as reply {}", place("/reply")),
+            (false, _) => format!("on its way to {to}, as reply {}", place("/reply")),
+        },
+    );
     Ok(())
 }
 
@@ -60,7 +77,10 @@ fn recipient(text: &str) -> Result<Recipient, Error> {
         return Ok(Recipient::Username(name.to_owned()));
     }
     if let Some((endpoint, chat)) = text.split_once(':') {
-        return Ok(Recipient::Chat { endpoint: endpoint.to_owned(), chat: chat.to_owned() });
+        return Ok(Recipient::Chat {
+            endpoint: endpoint.to_owned(),
+            chat: chat.to_owned(),
+        });
     }
     text.parse().map(Recipient::Person).map_err(|_| {
         Error::new(Code::Usage, format!("`{text}` names nobody"))

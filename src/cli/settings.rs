@@ -14,7 +14,7 @@ use super::output::{Table, note, say, say_json, usage};
 
 /// `broca settings`
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     #[command(subcommand)]
     action: Action,
 }
@@ -36,7 +36,7 @@ enum Action {
 }
 
 /// Runs the command on the configuration that `file` (`--config`) chooses.
-pub fn run(
+pub(super) fn run(
     args: &Args,
     file: Option<&Path>,
     readers: &[Reader],

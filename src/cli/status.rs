@@ -26,12 +26,24 @@ pub(super) fn run(instance: &Instance, as_json: bool) -> anyhow::Result<()> {
 }
 
 fn show_daemon(daemon: &Value) {
-    let text = |key: &str| daemon.get(key).map_or(String::new(), |value| value.to_string().replace('"', ""));
-    say(format!("daemon: process {}, version {}, mode {}", text("pid"), text("version"), text("mode")));
+    let text = |key: &str| {
+        daemon
+            .get(key)
+            .map_or(String::new(), |value| value.to_string().replace('"', ""))
+    };
+    say(format!(
+        "daemon: process {}, version {}, mode {}",
+        text("pid"),
+        text("version"),
+        text("mode")
+    ));
     let parts = daemon.get("health").and_then(Value::as_object);
     for (name, condition) in parts.into_iter().flatten() {
         let field = |key: &str| condition.get(key).and_then(Value::as_str);
-        let since = condition.get("since").and_then(Value::as_i64).map_or(0, |at| at);
+        let since = condition
+            .get("since")
+            .and_then(Value::as_i64)
+            .map_or(0, |at| at);
         match field("code") {
             None => say(format!("{name}: well, since {}", ago(since))),
             Some(code) => {
@@ -44,9 +56,15 @@ fn show_daemon(daemon: &Value) {
 
 fn show_stats(stats: &Stats) {
     let line = |pairs: &[(String, i64)]| {
-        let all = pairs.iter().map(|(state, count)| format!("{count} {state}"));
+        let all = pairs
+            .iter()
+            .map(|(state, count)| format!("{count} {state}"));
         let all: Vec<_> = all.collect();
-        if all.is_empty() { "none".to_owned() } else { all.join(", ") }
+        if all.is_empty() {
+            "none".to_owned()
+        } else {
+            all.join(", ")
+        }
     };
     say(format!("turns: {}", line(&stats.turns)));
     say(format!("replies: {}", line(&stats.replies)));
@@ -59,7 +77,9 @@ fn show_stats(stats: &Stats) {
     say(format!("refused messages: {}", stats.refused));
     if stats.repeated_parts + stats.unknowable_parts > 0 {
         let (repeated, left) = (stats.repeated_parts, stats.unknowable_parts);
-        say(format!("parts that may have arrived: {repeated} sent again, {left} left"));
+        say(format!(
+            "parts that may have arrived: {repeated} sent again, {left} left"
+        ));
     }
 }
 

@@ -41,12 +41,22 @@ pub(super) fn run(instance: &Instance, command: &Command, as_json: bool) -> anyh
             }
             show(&[user], false)
         }
-        Command::Activate { user } => {
-            change(instance, &Change::Activate { person: *user, active: true }, as_json)
-        }
-        Command::Deactivate { user } => {
-            change(instance, &Change::Activate { person: *user, active: false }, as_json)
-        }
+        Command::Activate { user } => change(
+            instance,
+            &Change::Activate {
+                person: *user,
+                active: true,
+            },
+            as_json,
+        ),
+        Command::Deactivate { user } => change(
+            instance,
+            &Change::Activate {
+                person: *user,
+                active: false,
+            },
+            as_json,
+        ),
     }
 }
 
@@ -62,12 +72,20 @@ fn show(users: &[UserRow], as_json: bool) -> anyhow::Result<()> {
     let mut table = Table::new(&["user", "name", "active", "profiles"]);
     for user in users {
         let profiles = user.profiles.iter().map(|profile| {
-            let handle = profile.username.as_deref().map_or(String::new(), |name| format!(" @{name}"));
+            let handle = profile
+                .username
+                .as_deref()
+                .map_or(String::new(), |name| format!(" @{name}"));
             format!("{}:{}{handle}", profile.endpoint, profile.user_id)
         });
         let profiles = profiles.collect::<Vec<_>>().join(", ");
         let active = if user.active { "yes" } else { "no" };
-        table.row([user.id.to_string(), user.name.clone(), active.to_owned(), profiles]);
+        table.row([
+            user.id.to_string(),
+            user.name.clone(),
+            active.to_owned(),
+            profiles,
+        ]);
     }
     table.print();
     Ok(())

@@ -83,7 +83,11 @@ fn put(conn: &mut Conn, agent: &str, kind: &str, owner: i64, remote: Option<&str
 
 /// Forgets the ids of a conversation and its person, so that they are found or made anew.
 pub fn forget(conn: &mut Conn, agent: &str, conversation: i64, person: i64) -> Result<()> {
-    for (kind, owner) in [(CONVERSATION, conversation), (IDENTITY, person), (BLOCK, person)] {
+    for (kind, owner) in [
+        (CONVERSATION, conversation),
+        (IDENTITY, person),
+        (BLOCK, person),
+    ] {
         diesel::delete(agent_ids::table.find((agent, kind, owner))).execute(conn)?;
     }
     Ok(())

@@ -87,24 +87,45 @@ pub struct Done {
 /// Makes a change. Runs in one transaction.
 pub fn apply(conn: &mut Conn, change: &Change, now: Timestamp) -> Result<Done> {
     match change {
-        Change::Retry { turn, mode, agent_wide } => retry(conn, *turn, *mode, *agent_wide, now),
+        Change::Retry {
+            turn,
+            mode,
+            agent_wide,
+        } => retry(conn, *turn, *mode, *agent_wide, now),
         Change::Cancel { turn } => cancel(conn, *turn, now),
         Change::Flush => flush(conn, now),
         Change::Delete { turn } => delete(conn, *turn),
         Change::Activate { person, active } => activate(conn, *person, *active, now),
-        Change::Send { to, text, key, dry_run } => send(conn, to, text, key.as_deref(), *dry_run, now),
+        Change::Send {
+            to,
+            text,
+            key,
+            dry_run,
+        } => send(conn, to, text, key.as_deref(), *dry_run, now),
     }
 }
 
 fn done(report: Value) -> Done {
-    Done { report, to_stop: Vec::new() }
+    Done {
+        report,
+        to_stop: Vec::new(),
+    }
 }
 
 fn state_of(conn: &mut Conn, turn: i64) -> Result<TurnState> {
-    let state: Option<String> = turns::table.find(turn).select(turns::state).first(conn).optional()?;
-    let state = state.ok_or_else(|| Error::new(Code::NotFound, format!("there is no turn {turn}")))?;
-    TurnState::parse(&state)
-        .ok_or_else(|| Error::new(Code::StoreFailed, format!("turn {turn} has the state `{state}`")))
+    let state: Option<String> = turns::table
+        .find(turn)
+        .select(turns::state)
+        .first(conn)
+        .optional()?;
+    let state =
+        state.ok_or_else(|| Error::new(Code::NotFound, format!("there is no turn {turn}")))?;
+    TurnState::parse(&state).ok_or_else(|| {
+        Error::new(
+            Code::StoreFailed,
+            format!("turn {turn} has the state `{state}`"),
+        )
+    })
 }
 
 fn retry(conn: &mut Conn, turn: i64, mode: Mode, agent_wide: bool, now: Timestamp) -> Result<Done> {
@@ -117,7 +138,10 @@ fn retry(conn: &mut Conn, turn: i64, mode: Mode, agent_wide: bool, now: Timestam
         let words = "in the mode `listen` nothing is answered".to_owned();
         return Err(Error::new(Code::WrongState, words).hint("set `mode` to `live` first"));
     }
-    let conversation: i64 = turns::table.find(turn).select(turns::conversation).first(conn)?;
+    let conversation: i64 = turns::table
+        .find(turn)
+        .select(turns::conversation)
+        .first(conn)?;
     diesel::update(turns::table.find(turn))
         .set((
             turns::state.eq(TurnState::Ready.as_str()),
@@ -132,7 +156,9 @@ fn retry(conn: &mut Conn, turn: i64, mode: Mode, agent_wide: bool, now: Timestam
             turns::settled_at.eq(None::<i64>),
         ))
         .execute(conn)?;
-    Ok(done(json!({ "turn": turn, "state": "ready", "was": state })))
+    Ok(done(
+        json!({ "turn": turn, "state": "ready", "was": state }),
+    ))
 }
 
 fn cancel(conn: &mut Conn, turn: i64, now: Timestamp) -> Result<Done> {
@@ -143,7 +169,10 @@ fn cancel(conn: &mut Conn, turn: i64, now: Timestamp) -> Result<Done> {
     }
     let stopped = stop(conn, turn, now)?;
     let word = if stopped { "stopped" } else { "stopping" };
-    Ok(Done { report: json!({ "turn": turn, "state": word }), to_stop: vec![turn] })
+    Ok(Done {
+        report: json!({ "turn": turn, "state": word }),
+        to_stop: vec![turn],
+    })
 }
 
 /// Stops a turn, telling its person where nobody works on it. Gives whether it is settled.
@@ -152,16 +181,30 @@ fn stop(conn: &mut Conn, turn: i64, now: Timestamp) -> Result<bool> {
     if state_of(conn, turn)? != TurnState::Stopped {
         return Ok(false);
     }
-    let (conversation, endpoint): (i64, String) =
-        turns::table.find(turn).select((turns::conversation, turns::endpoint)).first(conn)?;
+    let (conversation, endpoint): (i64, String) = turns::table
+        .find(turn)
+        .select((turns::conversation, turns::endpoint))
+        .first(conn)?;
     let words = "The operator stopped this message before it was answered.";
-    outbox::say(conn, conversation, &endpoint, Some(turn), ReplyKind::Notice, words, now)?;
+    outbox::say(
+        conn,
+        conversation,
+        &endpoint,
+        Some(turn),
+        ReplyKind::Notice,
+        words,
+        now,
+    )?;
     Ok(true)
 }
 
 fn flush(conn: &mut Conn, now: Timestamp) -> Result<Done> {
     let waiting: Vec<i64> = turns::table
-        .filter(turns::settled_at.is_null().and(turns::state.eq(TurnState::Ready.as_str())))
+        .filter(
+            turns::settled_at
+                .is_null()
+                .and(turns::state.eq(TurnState::Ready.as_str())),
+        )
         .order(turns::id)
         .select(turns::id)
         .load(conn)?;
@@ -174,7 +217,10 @@ fn flush(conn: &mut Conn, now: Timestamp) -> Result<Done> {
 fn delete(conn: &mut Conn, turn: i64) -> Result<Done> {
     let state = state_of(conn, turn)?;
     let of_turn = replies::table.filter(replies::turn.eq(turn));
-    let unsaid: i64 = of_turn.filter(replies::settled_at.is_null()).count().get_result(conn)?;
+    let unsaid: i64 = of_turn
+        .filter(replies::settled_at.is_null())
+        .count()
+        .get_result(conn)?;
     if matches!(state, TurnState::Ready | TurnState::Running) || unsaid > 0 {
         let words = format!("turn {turn} is not settled, or has replies that are not said");
         return Err(Error::new(Code::WrongState, words).hint("cancel it first"));
@@ -190,14 +236,24 @@ fn delete(conn: &mut Conn, turn: i64) -> Result<Done> {
 
 fn activate(conn: &mut Conn, person: i64, active: bool, now: Timestamp) -> Result<Done> {
     let row = people::table.find(person);
-    if diesel::update(row).set(people::active.eq(active)).execute(conn)? == 0 {
-        return Err(Error::new(Code::NotFound, format!("there is no user {person}")));
+    if diesel::update(row)
+        .set(people::active.eq(active))
+        .execute(conn)?
+        == 0
+    {
+        return Err(Error::new(
+            Code::NotFound,
+            format!("there is no user {person}"),
+        ));
     }
     let mut to_stop = Vec::new();
     if !active {
         to_stop = refuse_waiting(conn, person, now)?;
     }
-    Ok(Done { report: json!({ "user": person, "active": active }), to_stop })
+    Ok(Done {
+        report: json!({ "user": person, "active": active }),
+        to_stop,
+    })
 }
 
 /// What the person has in the queue ends: what waits as refused, what may be at work by being stopped.
@@ -236,18 +292,32 @@ fn send(
     let conversation = resolve(conn, to)?;
     let address = persons::address(conn, conversation)?;
     if dry_run {
-        return Ok(done(json!({ "reply": null, "to": address, "conversation": conversation, "fresh": false })));
+        return Ok(done(
+            json!({ "reply": null, "to": address, "conversation": conversation, "fresh": false }),
+        ));
     }
     if let Some(key) = key {
-        let known = replies::table.filter(replies::send_key.eq(key)).select(replies::id).first(conn);
+        let known = replies::table
+            .filter(replies::send_key.eq(key))
+            .select(replies::id)
+            .first(conn);
         let known: Option<i64> = known.optional()?;
         if let Some(reply) = known {
             return Ok(sent(reply, &address, conversation, false));
         }
     }
-    let reply =
-        outbox::say(conn, conversation, &address.endpoint, None, ReplyKind::Operator, text, now)?;
-    diesel::update(replies::table.find(reply)).set(replies::send_key.eq(key)).execute(conn)?;
+    let reply = outbox::say(
+        conn,
+        conversation,
+        &address.endpoint,
+        None,
+        ReplyKind::Operator,
+        text,
+        now,
+    )?;
+    diesel::update(replies::table.find(reply))
+        .set(replies::send_key.eq(key))
+        .execute(conn)?;
     Ok(sent(reply, &address, conversation, true))
 }
 
@@ -257,7 +327,9 @@ fn sent(reply: i64, to: &Address, conversation: i64, fresh: bool) -> Done {
 
 /// The conversation that a recipient is reached in.
 fn resolve(conn: &mut Conn, to: &Recipient) -> Result<i64> {
-    let by_profile = messages::table.inner_join(profiles::table).order(messages::id.desc());
+    let by_profile = messages::table
+        .inner_join(profiles::table)
+        .order(messages::id.desc());
     let found: Option<i64> = match to {
         Recipient::Person(person) => by_profile
             .filter(profiles::person.eq(*person))
@@ -270,7 +342,11 @@ fn resolve(conn: &mut Conn, to: &Recipient) -> Result<i64> {
             .first(conn)
             .optional()?,
         Recipient::Chat { endpoint, chat } => conversations::table
-            .filter(conversations::endpoint.eq(endpoint).and(conversations::chat.eq(chat)))
+            .filter(
+                conversations::endpoint
+                    .eq(endpoint)
+                    .and(conversations::chat.eq(chat)),
+            )
             .order(conversations::id.desc())
             .select(conversations::id)
             .first(conn)

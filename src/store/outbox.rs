@@ -227,7 +227,9 @@ pub fn said(
     receipt: &Receipt,
     now: Timestamp,
 ) -> Result<Claimed> {
-    let Some((place, _)) = claimed.next.take() else { return Ok(claimed) };
+    let Some((place, _)) = claimed.next.take() else {
+        return Ok(claimed);
+    };
     let place = i32::try_from(place).unwrap_or(i32::MAX);
     diesel::update(parts::table.find((claimed.reply, place)))
         .set((

@@ -59,7 +59,10 @@ where
 {
     let conn = get(pool).await?;
     let done = conn.interact(work).await.unwrap_or_else(|error| {
-        Err(Error::new(Code::InternalPanic, format!("a query did not end: {error}")))
+        Err(Error::new(
+            Code::InternalPanic,
+            format!("a query did not end: {error}"),
+        ))
     });
     judge(conn, done)
 }
@@ -73,7 +76,10 @@ pub(super) fn run_here<T>(
     let conn = runtime.block_on(get(pool))?;
     let done = match conn.lock() {
         Ok(mut here) => work(&mut here),
-        Err(_) => Err(Error::new(Code::InternalPanic, "a panic broke the connection")),
+        Err(_) => Err(Error::new(
+            Code::InternalPanic,
+            "a panic broke the connection",
+        )),
     };
     judge(conn, done)
 }
@@ -81,7 +87,10 @@ pub(super) fn run_here<T>(
 async fn get(pool: &Pool) -> Result<Object<Opener>> {
     pool.get().await.map_err(|error| match error {
         PoolError::Backend(error) => error,
-        other => Error::new(Code::StoreUnreachable, format!("no connection is free: {other}")),
+        other => Error::new(
+            Code::StoreUnreachable,
+            format!("no connection is free: {other}"),
+        ),
     })
 }
 

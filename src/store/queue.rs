@@ -457,7 +457,15 @@ pub fn next_attempt(
     end(conn, ended, now)?;
     for text in said {
         let (to, endpoint) = (claimed.conversation, &claimed.to.endpoint);
-        outbox::say(conn, to, endpoint, Some(claimed.turn), ReplyKind::Answer, text, now)?;
+        outbox::say(
+            conn,
+            to,
+            endpoint,
+            Some(claimed.turn),
+            ReplyKind::Answer,
+            text,
+            now,
+        )?;
     }
     begin(conn, claimed.turn, claimed.claim, request, now)
 }

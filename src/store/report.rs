@@ -11,8 +11,8 @@ use crate::time::Timestamp;
 use super::Conn;
 use super::people;
 use super::schema::{
-    agent_ids, attempts, conversations, messages, parts, people as persons, profiles, refusals, replies,
-    turns,
+    agent_ids, attempts, conversations, messages, parts, people as persons, profiles, refusals,
+    replies, turns,
 };
 use super::state::{ReplyState, TurnState};
 
@@ -195,13 +195,19 @@ pub struct Depth {
 
 /// How much waits.
 pub fn depth(conn: &mut Conn) -> Result<Depth> {
-    let open = turns::table.filter(turns::settled_at.is_null()).count().get_result(conn)?;
+    let open = turns::table
+        .filter(turns::settled_at.is_null())
+        .count()
+        .get_result(conn)?;
     let unsaid = replies::table
         .filter(replies::settled_at.is_null())
         .filter(replies::state.ne(ReplyState::Parked.as_str()))
         .count()
         .get_result(conn)?;
-    Ok(Depth { turns: open, replies: unsaid })
+    Ok(Depth {
+        turns: open,
+        replies: unsaid,
+    })
 }
 
 const TURN: (
@@ -235,8 +241,17 @@ const TURN: (
 );
 
 /// The latest turns, newest first; all unsettled ones, or those of one state.
-pub fn turns(conn: &mut Conn, state: Option<TurnState>, all: bool, most: i64) -> Result<Vec<TurnRow>> {
-    let mut query = turns::table.select(TURN).order(turns::id.desc()).limit(most).into_boxed();
+pub fn turns(
+    conn: &mut Conn,
+    state: Option<TurnState>,
+    all: bool,
+    most: i64,
+) -> Result<Vec<TurnRow>> {
+    let mut query = turns::table
+        .select(TURN)
+        .order(turns::id.desc())
+        .limit(most)
+        .into_boxed();
     if let Some(state) = state {
         query = query.filter(turns::state.eq(state.as_str()));
     } else if !all {
@@ -252,7 +267,13 @@ pub fn turn(conn: &mut Conn, id: i64) -> Result<TurnDetail> {
     let messages = messages::table
         .filter(messages::turn.eq(id))
         .order(messages::id)
-        .select((messages::id, messages::key, messages::kind, messages::text, messages::received_at))
+        .select((
+            messages::id,
+            messages::key,
+            messages::kind,
+            messages::text,
+            messages::received_at,
+        ))
         .load(conn)?;
     let tries = attempts::table
         .filter(attempts::turn.eq(id))
@@ -281,14 +302,23 @@ pub fn turn(conn: &mut Conn, id: i64) -> Result<TurnDetail> {
             replies::settled_at,
         ))
         .load(conn)?;
-    Ok(TurnDetail { turn, messages, tries, replies })
+    Ok(TurnDetail {
+        turn,
+        messages,
+        tries,
+        replies,
+    })
 }
 
 /// How much there is.
 pub fn stats(conn: &mut Conn) -> Result<Stats> {
-    let refused: Option<i64> = refusals::table.select(diesel::dsl::sum(refusals::times)).first(conn)?;
-    let repeated: Vec<i32> =
-        parts::table.filter(parts::repeats.gt(0)).select(parts::repeats).load(conn)?;
+    let refused: Option<i64> = refusals::table
+        .select(diesel::dsl::sum(refusals::times))
+        .first(conn)?;
+    let repeated: Vec<i32> = parts::table
+        .filter(parts::repeats.gt(0))
+        .select(parts::repeats)
+        .load(conn)?;
     Ok(Stats {
         turns: turns::table
             .group_by(turns::state)
@@ -309,7 +339,10 @@ pub fn stats(conn: &mut Conn) -> Result<Stats> {
             .select(min(replies::created_at))
             .first(conn)?,
         repeated_parts: repeated.into_iter().map(i64::from).sum(),
-        unknowable_parts: parts::table.filter(parts::state.eq("unknowable")).count().get_result(conn)?,
+        unknowable_parts: parts::table
+            .filter(parts::state.eq("unknowable"))
+            .count()
+            .get_result(conn)?,
         refused: refused.unwrap_or(0),
         last_errors: turns::table
             .filter(turns::last_code.is_not_null())
@@ -328,7 +361,13 @@ pub fn users(conn: &mut Conn) -> Result<Vec<UserRow>> {
         .load(conn)?;
     rows.into_iter()
         .map(|(id, name, active, notes)| {
-            Ok(UserRow { id, name, active, notes, profiles: profiles_of(conn, id)? })
+            Ok(UserRow {
+                id,
+                name,
+                active,
+                notes,
+                profiles: profiles_of(conn, id)?,
+            })
         })
         .collect()
 }
@@ -362,12 +401,17 @@ pub fn conversations(conn: &mut Conn, agent: &str) -> Result<Vec<ConversationRow
         .load(conn)?;
     rows.into_iter()
         .map(|(id, reachable)| {
-            let remote = agent_ids::table.find((agent, "conversation", id)).select(agent_ids::remote);
+            let remote = agent_ids::table
+                .find((agent, "conversation", id))
+                .select(agent_ids::remote);
             Ok(ConversationRow {
                 id,
                 address: people::address(conn, id)?,
                 reachable,
-                messages: messages::table.filter(messages::conversation.eq(id)).count().get_result(conn)?,
+                messages: messages::table
+                    .filter(messages::conversation.eq(id))
+                    .count()
+                    .get_result(conn)?,
                 agent_conversation: remote.first(conn).optional()?,
             })
         })
@@ -387,10 +431,18 @@ pub struct Line {
 
 /// The latest lines of a conversation, oldest first.
 pub fn history(conn: &mut Conn, conversation: i64, most: i64) -> Result<Vec<Line>> {
-    people::address(conn, conversation)
-        .map_err(|_| Error::new(Code::NotFound, format!("there is no conversation {conversation}")))?;
+    people::address(conn, conversation).map_err(|_| {
+        Error::new(
+            Code::NotFound,
+            format!("there is no conversation {conversation}"),
+        )
+    })?;
     let said: Vec<(i64, Option<String>)> = messages::table
-        .filter(messages::conversation.eq(conversation).and(messages::text.is_not_null()))
+        .filter(
+            messages::conversation
+                .eq(conversation)
+                .and(messages::text.is_not_null()),
+        )
         .order(messages::id.desc())
         .limit(most)
         .select((messages::received_at, messages::text))
@@ -406,9 +458,15 @@ pub fn history(conn: &mut Conn, conversation: i64, most: i64) -> Result<Vec<Line
         from: "user".to_owned(),
         text: text.unwrap_or_default(),
     });
-    let agent = answered.into_iter().map(|(at, from, text)| Line { at: Timestamp(at), from, text });
+    let agent = answered.into_iter().map(|(at, from, text)| Line {
+        at: Timestamp(at),
+        from,
+        text,
+    });
     let mut lines: Vec<Line> = user.chain(agent).collect();
     lines.sort_by_key(|line| line.at);
-    let skip = lines.len().saturating_sub(usize::try_from(most).unwrap_or(usize::MAX));
+    let skip = lines
+        .len()
+        .saturating_sub(usize::try_from(most).unwrap_or(usize::MAX));
     Ok(lines.split_off(skip))
 }

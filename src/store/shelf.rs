@@ -38,7 +38,8 @@ impl StoreShelf {
     }
 
     fn read<T>(&self, work: impl FnOnce(&mut Conn, &str) -> Result<T>) -> Result<T> {
-        self.store.read_here(&self.runtime, |conn| work(conn, &self.endpoint))
+        self.store
+            .read_here(&self.runtime, |conn| work(conn, &self.endpoint))
     }
 }
 

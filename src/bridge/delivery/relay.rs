@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use crate::blocking;
 use crate::bridge::flow::Flow;
@@ -62,13 +62,17 @@ fn latest(
         match incoming.try_recv() {
             Ok(progress) => next = Some(progress),
             Err(TryRecvError::Lagged(_)) => {}
-            Err(TryRecvError::Empty | TryRecvError::Closed) => return turns.into_values().collect(),
+            Err(TryRecvError::Empty | TryRecvError::Closed) => {
+                return turns.into_values().collect();
+            }
         }
     }
 }
 
 async fn show(flow: &Flow, name: &'static str, progress: &Arc<Progress>) {
-    let Some(endpoint) = flow.hosts.get(name) else { return };
+    let Some(endpoint) = flow.hosts.get(name) else {
+        return;
+    };
     let progress = Arc::clone(progress);
     if let Err(error) = blocking::run(move || endpoint.progress(&progress)).await {
         log::debug!(endpoint = name, code = error.code.as_str(); "progress was not shown: {error}");

@@ -45,7 +45,9 @@ pub(in crate::bridge) async fn watch(flow: Arc<Flow>, mut agents: Agents, mut st
 }
 
 async fn probe(flow: &Flow, agents: &Agents) {
-    let Some(agent) = agents.borrow().clone() else { return };
+    let Some(agent) = agents.borrow().clone() else {
+        return;
+    };
     match blocking::run(move || agent.probe()).await {
         Ok(_) => {
             flow.health.note(AGENT, None);

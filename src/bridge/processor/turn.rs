@@ -40,7 +40,12 @@ pub(super) struct Work<'a> {
 
 impl<'a> Work<'a> {
     pub(super) fn new(processor: &'a Processor, claimed: Claimed, released: Stop) -> Self {
-        Self { processor, claimed, released, tells: None }
+        Self {
+            processor,
+            claimed,
+            released,
+            tells: None,
+        }
     }
 
     /// Works on the turn until it is settled or put back.
@@ -48,7 +53,10 @@ impl<'a> Work<'a> {
         match self.claimed.mode {
             Mode::Echo | Mode::Listen => self.echo().await,
             Mode::Live if self.claimed.barren > POISON => {
-                let error = Error::new(Code::TurnPoison, "the turn was begun many times without an outcome");
+                let error = Error::new(
+                    Code::TurnPoison,
+                    "the turn was begun many times without an outcome",
+                );
                 self.fail(None, &error).await
             }
             Mode::Live => self.live().await,
@@ -56,8 +64,14 @@ impl<'a> Work<'a> {
     }
 
     async fn echo(&self) -> Result<()> {
-        let texts: Vec<_> = self.claimed.said.iter().map(|said| said.text.clone()).collect();
-        self.settle(None, Ending::Replied(vec![texts.join("\n")])).await
+        let texts: Vec<_> = self
+            .claimed
+            .said
+            .iter()
+            .map(|said| said.text.clone())
+            .collect();
+        self.settle(None, Ending::Replied(vec![texts.join("\n")]))
+            .await
     }
 
     async fn live(&mut self) -> Result<()> {
@@ -70,7 +84,9 @@ impl<'a> Work<'a> {
         if self.claimed.stop_asked {
             stop.signal.notify_one();
             if self.claimed.open.is_none() {
-                return self.settle(None, Ending::Stopped(words::STOPPED.to_owned())).await;
+                return self
+                    .settle(None, Ending::Stopped(words::STOPPED.to_owned()))
+                    .await;
             }
         }
         let started = match self.start(&agent).await {
@@ -101,7 +117,8 @@ impl<'a> Work<'a> {
         }
         let request = agent.compose(&prompt(&self.claimed), &self.claimed.ids);
         let (turn, claim) = (self.claimed.turn, self.claimed.claim);
-        let begin = move |conn: &mut Conn| queue::begin(conn, turn, claim, &request, Timestamp::now());
+        let begin =
+            move |conn: &mut Conn| queue::begin(conn, turn, claim, &request, Timestamp::now());
         let begun = self.processor.flow.store.write(begin).await?;
         Ok(begun.map(|attempt| (attempt, How::Start)))
     }
@@ -131,7 +148,8 @@ impl<'a> Work<'a> {
     async fn enter(&self, agent: &Arc<dyn AgentClient>) -> Result<()> {
         let (agent_id, ids) = (self.processor.flow.agent_id(), self.claimed.ids.clone());
         let noted = ids.clone();
-        let note = move |conn: &mut Conn| agent_ids::attaching(conn, &agent_id, &noted, Timestamp::now());
+        let note =
+            move |conn: &mut Conn| agent_ids::attaching(conn, &agent_id, &noted, Timestamp::now());
         self.processor.flow.store.write(note).await?;
         let client = Arc::clone(agent);
         blocking::run(move || client.enter(&ids)).await
@@ -139,7 +157,9 @@ impl<'a> Work<'a> {
 
     /// Takes the person's memory away from the agent again.
     async fn leave(&self, agent: &Arc<dyn AgentClient>) {
-        let Some(block) = self.claimed.ids.block.clone().filter(|_| agent.enters()) else { return };
+        let Some(block) = self.claimed.ids.block.clone().filter(|_| agent.enters()) else {
+            return;
+        };
         let (client, ids) = (Arc::clone(agent), self.claimed.ids.clone());
         if let Err(error) = blocking::run(move || client.leave(&ids)).await {
             // The row stays: the next turn or start undoes it.
@@ -206,11 +226,18 @@ impl<'a> Work<'a> {
         stop: &StopGuard<'_>,
     ) -> Heard {
         let (client, sent) = (Arc::clone(agent), attempt.clone());
-        let (progress, to, turn) =
-            (self.processor.flow.progress.clone(), self.claimed.to.clone(), self.claimed.turn);
+        let (progress, to, turn) = (
+            self.processor.flow.progress.clone(),
+            self.claimed.to.clone(),
+            self.claimed.turn,
+        );
         let mut call = std::pin::pin!(blocking::run(move || {
             client.converse(&sent, how, &mut |step| {
-                let _ = progress.send(Arc::new(Progress { to: to.clone(), turn, step }));
+                let _ = progress.send(Arc::new(Progress {
+                    to: to.clone(),
+                    turn,
+                    step,
+                }));
             })
         }));
         loop {
@@ -255,18 +282,32 @@ impl<'a> Work<'a> {
     async fn conclude(&self, attempt: Attempt, heard: Heard) -> Result<()> {
         match heard {
             Ok(Fate::Answered(Answer::Said(texts))) => {
-                self.settle(Some(ended(&attempt, AttemptState::Answered, None)), Ending::Replied(texts)).await
+                self.settle(
+                    Some(ended(&attempt, AttemptState::Answered, None)),
+                    Ending::Replied(texts),
+                )
+                .await
             }
             Ok(Fate::Answered(Answer::Silent)) => {
-                self.settle(Some(ended(&attempt, AttemptState::Answered, None)), Ending::Silent).await
+                self.settle(
+                    Some(ended(&attempt, AttemptState::Answered, None)),
+                    Ending::Silent,
+                )
+                .await
             }
             Ok(Fate::Cancelled) => {
                 let end = ended(&attempt, AttemptState::Cancelled, None);
-                self.settle(Some(end), Ending::Stopped(words::STOPPED.to_owned())).await
+                self.settle(Some(end), Ending::Stopped(words::STOPPED.to_owned()))
+                    .await
             }
             Ok(Fate::Failed(error)) => self.agent_failed(&attempt, &error).await,
-            Ok(Fate::Absent | Fate::Running | Fate::Unknown | Fate::Answered(Answer::Approval(_))) => {
-                let error = Error::new(Code::AgentDropped, "what became of the message is not known yet");
+            Ok(
+                Fate::Absent | Fate::Running | Fate::Unknown | Fate::Answered(Answer::Approval(_)),
+            ) => {
+                let error = Error::new(
+                    Code::AgentDropped,
+                    "what became of the message is not known yet",
+                );
                 self.unknown(&error).await
             }
             Err(error) => self.unheard(&attempt, &error).await,
@@ -299,9 +340,15 @@ impl<'a> Work<'a> {
         match error.retry() {
             Retry::Uncertain => self.unknown(error).await,
             Retry::Never => {
-                self.fail(Some(ended(attempt, AttemptState::Failed, Some(error))), error).await
+                self.fail(
+                    Some(ended(attempt, AttemptState::Failed, Some(error))),
+                    error,
+                )
+                .await
             }
-            Retry::Later if error.code == Code::AgentForgotten => self.forget(Some(attempt), error).await,
+            Retry::Later if error.code == Code::AgentForgotten => {
+                self.forget(Some(attempt), error).await
+            }
             Retry::Later => self.again(None, false, error).await,
         }
     }
@@ -332,13 +379,19 @@ impl<'a> Work<'a> {
     async fn again(&self, end: Option<AttemptEnd>, counts: bool, error: &Error) -> Result<()> {
         let tries = u32::try_from(self.claimed.claim).unwrap_or(u32::MAX);
         let salt = self.claimed.turn.unsigned_abs();
-        let wait = error.retry_after.unwrap_or_else(|| backoff(tries, FIRST_WAIT, salt));
+        let wait = error
+            .retry_after
+            .unwrap_or_else(|| backoff(tries, FIRST_WAIT, salt));
         self.put_back(end, counts, false, wait, Some(error)).await
     }
 
     /// Looked up again soon; it may be at work at the agent, so its lane stays taken.
     async fn unknown(&self, error: &Error) -> Result<()> {
-        let wait = if self.released.is_told() { Duration::ZERO } else { LOOK_AGAIN };
+        let wait = if self.released.is_told() {
+            Duration::ZERO
+        } else {
+            LOOK_AGAIN
+        };
         self.put_back(None, false, true, wait, Some(error)).await
     }
 
@@ -359,7 +412,13 @@ impl<'a> Work<'a> {
         let claimed = self.claimed.clone();
         let write = move |conn: &mut Conn| {
             let now = Timestamp::now();
-            let back = PutBack { due: now.plus(wait), ended, counts, held, error: words };
+            let back = PutBack {
+                due: now.plus(wait),
+                ended,
+                counts,
+                held,
+                error: words,
+            };
             queue::put_back(conn, &claimed, &back, now)
         };
         self.processor.flow.store.write(write).await.map(|_| ())
@@ -376,7 +435,10 @@ impl<'a> Work<'a> {
     async fn settle(&self, end: Option<AttemptEnd>, ending: Ending) -> Result<()> {
         let claimed = self.claimed.clone();
         let agent = self.processor.flow.agent_id();
-        let tells = self.tells.clone().filter(|_| matches!(ending, Ending::Replied(_) | Ending::Silent));
+        let tells = self
+            .tells
+            .clone()
+            .filter(|_| matches!(ending, Ending::Replied(_) | Ending::Silent));
         let write = move |conn: &mut Conn| {
             let mine = queue::settle(conn, &claimed, end.as_ref(), &ending, Timestamp::now())?;
             if let Some(tells) = tells.filter(|_| mine) {
@@ -394,13 +456,21 @@ impl<'a> Work<'a> {
 
     fn show(&self, step: Step) {
         let (to, turn) = (self.claimed.to.clone(), self.claimed.turn);
-        let _ = self.processor.flow.progress.send(Arc::new(Progress { to, turn, step }));
+        let _ = self
+            .processor
+            .flow
+            .progress
+            .send(Arc::new(Progress { to, turn, step }));
     }
 }
 
 fn ended(attempt: &Attempt, how: AttemptState, error: Option<&Error>) -> AttemptEnd {
     let error = error.map(|error| (error.code, error.message().to_owned()));
-    AttemptEnd { id: attempt.id, how, error }
+    AttemptEnd {
+        id: attempt.id,
+        how,
+        error,
+    }
 }
 
 fn no_message() -> Error {

@@ -62,7 +62,10 @@ pub(super) fn listen(daemon: Daemon, session: &str, sender: Sender<Input>) -> Re
     let answer = daemon.stream(&path, SILENCE)?;
     if !answer.is_ok() {
         let body = answer.text().unwrap_or_default();
-        return Err(Error::new(Code::RequestMalformed, format!("the daemon refused: {body}")));
+        return Err(Error::new(
+            Code::RequestMalformed,
+            format!("the daemon refused: {body}"),
+        ));
     }
     std::thread::spawn(move || {
         let mut kind = String::new();
@@ -70,13 +73,18 @@ pub(super) fn listen(daemon: Daemon, session: &str, sender: Sender<Input>) -> Re
             let Ok(line) = line else { break };
             if let Some(name) = line.strip_prefix("event:") {
                 name.trim().clone_into(&mut kind);
-            } else if let Some(event) = line.strip_prefix("data:").and_then(|data| read(&kind, data))
+            } else if let Some(event) = line
+                .strip_prefix("data:")
+                .and_then(|data| read(&kind, data))
                 && sender.send(Input::Event(event)).is_err()
             {
                 return;
             }
         }
-        let _ = sender.send(Input::Lost(Error::new(Code::Io, "the daemon has closed the conversation")));
+        let _ = sender.send(Input::Lost(Error::new(
+            Code::Io,
+            "the daemon has closed the conversation",
+        )));
     });
     Ok(())
 }

@@ -17,7 +17,12 @@ pub(super) struct Screen {
 
 impl Screen {
     pub(super) fn new(as_json: bool, interactive: bool) -> Self {
-        Self { as_json, interactive, partial: None, answered: Vec::new() }
+        Self {
+            as_json,
+            interactive,
+            partial: None,
+            answered: Vec::new(),
+        }
     }
 
     /// Whether a person types.
@@ -65,7 +70,9 @@ impl Screen {
         if !self.as_json {
             self.finish(message);
         }
-        let Some(turn) = message.turn else { return true };
+        let Some(turn) = message.turn else {
+            return true;
+        };
         let first = !self.answered.contains(&turn);
         if first {
             self.answered.push(turn);
@@ -75,8 +82,14 @@ impl Screen {
 
     /// The whole text, of which the beginning may stand there already.
     fn finish(&mut self, message: &Message) {
-        let shown = self.partial.take().filter(|(turn, _)| Some(*turn) == message.turn);
-        match shown.as_ref().and_then(|(_, text)| message.text.strip_prefix(text.as_str())) {
+        let shown = self
+            .partial
+            .take()
+            .filter(|(turn, _)| Some(*turn) == message.turn);
+        match shown
+            .as_ref()
+            .and_then(|(_, text)| message.text.strip_prefix(text.as_str()))
+        {
             Some(rest) => write(&format!("{rest}\n")),
             None => {
                 let gap = if shown.is_some() { "\n" } else { "" };

@@ -120,7 +120,7 @@ impl Telegram {
             .build();
         self.api.updates(&params).map_err(|trouble| {
             if self.stopped.load(Ordering::Acquire) {
-                return Error::new(Code::Stopping, "telegram: polling was stopped");
+                return stopped();
             }
             match &trouble {
                 Trouble::Refused(refusal) if refusal.code == 409 => self.conflict(trouble),
@@ -203,11 +203,8 @@ impl Telegram {
     }
 
     fn failed(&self, trouble: Trouble) -> Error {
-        let was_cut = self.cut.load(Ordering::Acquire);
         match trouble {
-            Trouble::NotSent(_) if was_cut => {
-                Error::new(Code::Stopping, "telegram: sending was stopped")
-            }
+            Trouble::NotSent(_) if self.cut.load(Ordering::Acquire) => stopped(),
             trouble => trouble.of_sending(),
         }
     }
@@ -269,6 +266,9 @@ impl Endpoint for Telegram {
     }
 
     fn send(&self, to: &Address, part: &Part, id: PartId) -> Result<Receipt> {
+        if self.cut.load(Ordering::Acquire) {
+            return Err(stopped());
+        }
         let params = Self::message(to, Payload::read(part))?;
         if let Some(turnstile) = &self.turnstile {
             turnstile.pass(&to.chat)?;
@@ -337,6 +337,10 @@ impl Endpoint for Telegram {
         }
         self.api.stop_sends();
     }
+}
+
+fn stopped() -> Error {
+    Error::new(Code::Stopping, "telegram: the endpoint is stopping")
 }
 
 fn chat(to: &Address) -> Result<ChatId> {

@@ -69,7 +69,7 @@ impl Api {
 
     /// Where Telegram pushes updates to, if anywhere.
     pub(super) fn webhook(&self) -> Result<WebhookInfo, Trouble> {
-        self.call(&self.sends, "getWebhookInfo", &(), BRIEF)
+        self.call(&self.polls, "getWebhookInfo", &(), BRIEF)
     }
 
     /// Makes Telegram hold updates for polling again. Those that wait are kept.
@@ -77,10 +77,10 @@ impl Api {
         let params = DeleteWebhookParams {
             drop_pending_updates: Some(false),
         };
-        self.call(&self.sends, "deleteWebhook", &params, BRIEF)
+        self.call(&self.polls, "deleteWebhook", &params, BRIEF)
     }
 
-    /// Ends the poll under way, and every later one.
+    /// Ends the poll under way and what belongs to it, and every later one.
     pub(super) fn stop_polls(&self) {
         self.polls.cut();
     }

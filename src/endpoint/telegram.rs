@@ -7,14 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use frankenstein::methods::{GetUpdatesParams, SendChatActionParams, SendMessageParams};
-use frankenstein::types::{AllowedUpdate, ChatAction, ChatId, LinkPreviewOptions};
+use frankenstein::methods::{SendChatActionParams, SendMessageParams};
+use frankenstein::types::{ChatAction, ChatId, LinkPreviewOptions};
 
 use super::{Endpoint, Kind, Opening};
 use crate::error::{Code, Error, Result};
-use crate::message::{
-    Address, Batch, Cursor, Inbound, Outbound, Part, PartId, Progress, Receipt, Standing, Step,
-};
+use crate::message::{Address, Batch, Cursor, Outbound, Part, PartId, Progress, Receipt, Step};
 use crate::shelf::Shelf;
 use api::Api;
 use place::Place;
@@ -27,6 +25,7 @@ mod joining;
 mod markup;
 mod pace;
 mod place;
+mod polling;
 mod settings;
 mod split;
 mod styled;
@@ -40,8 +39,6 @@ pub use settings::{Access, Settings, Who};
 
 /// The endpoint's name.
 const NAME: &str = "telegram";
-/// How long a poll waits for an update, in seconds. Telegram waits 50 at most.
-const POLL: u32 = 30;
 /// How long typing stays away where Telegram asks for quiet without saying how long.
 const TYPING_PAUSE: Duration = Duration::from_secs(30);
 
@@ -105,73 +102,6 @@ impl Telegram {
             cut: AtomicBool::new(false),
             notice: settings.notice,
         })
-    }
-
-    fn poll(&self, offset: Option<i64>) -> Result<Vec<serde_json::Value>> {
-        let params = GetUpdatesParams::builder()
-            .maybe_offset(offset)
-            .limit(100)
-            .timeout(POLL)
-            .allowed_updates(vec![
-                AllowedUpdate::Message,
-                AllowedUpdate::EditedMessage,
-                AllowedUpdate::MyChatMember,
-            ])
-            .build();
-        self.api.updates(&params).map_err(|trouble| {
-            if self.stopped.load(Ordering::Acquire) {
-                return stopped();
-            }
-            match &trouble {
-                Trouble::Refused(refusal) if refusal.code == 409 => self.conflict(trouble),
-                _ => trouble.of_asking("polling"),
-            }
-        })
-    }
-
-    /// Another program polls, or a webhook is set. A webhook of an earlier setup would keep the bot deaf
-    /// for ever, so it is taken away; what waits at Telegram stays.
-    fn conflict(&self, trouble: Trouble) -> Error {
-        let error = trouble.of_asking("polling");
-        let set = self
-            .api
-            .webhook()
-            .is_ok_and(|webhook| !webhook.url.is_empty());
-        if !set {
-            return error;
-        }
-        log::warn!(
-            "endpoint={NAME} account={} a webhook was set for this bot; it is removed",
-            self.account
-        );
-        if let Err(trouble) = self.api.delete_webhook() {
-            return trouble.of_asking("removing the webhook");
-        }
-        Error::new(
-            Code::EndpointConflict,
-            "telegram: a webhook was set for this bot; it is removed",
-        )
-        .hint("stop the program that sets a webhook for this token, if it comes again")
-    }
-
-    fn arrived(&self, update: &serde_json::Value) -> Result<Inbound> {
-        let mut arrival = updates::understand(update, &self.account);
-        let standing = self.door.judge(&arrival.inbound.from)?;
-        if standing == Standing::Welcome {
-            arrival.inbound.join = self.joining.of(&arrival);
-        } else {
-            arrival.inbound.raw = None;
-        }
-        arrival.inbound.standing = standing;
-        let inbound = &arrival.inbound;
-        log::debug!(
-            "endpoint={NAME} update={} chat={} user={} standing={:?}",
-            updates::number(update).unwrap_or_default(),
-            inbound.address.chat,
-            inbound.from.id,
-            inbound.standing,
-        );
-        Ok(arrival.inbound)
     }
 
     fn message(to: &Address, payload: Payload) -> Result<SendMessageParams> {

@@ -187,7 +187,7 @@ fn write(mut stream: &TcpStream, reply: Reply) -> io::Result<()> {
     };
     let mut text = format!("HTTP/1.1 {status} Scripted\r\ncontent-length: {length}\r\n");
     for (name, value) in headers {
-        text += &format!("{name}: {value}\r\n");
+        text.extend([name, ": ", &value, "\r\n"]);
     }
     text += "\r\n";
     text += &body;

@@ -37,7 +37,7 @@ pub enum Who {
 /// Everything that can be set.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The bot's token, as @BotFather gave it.
+    /// The bot's token, as `@BotFather` gave it.
     pub token: Option<Secret>,
     /// Where the Bot API is.
     pub api_url: String,

@@ -125,7 +125,9 @@ fn with_links(text: &str, entities: Option<&[MessageEntity]>) -> String {
             continue;
         };
         out.push_str(&text[done..from]);
-        out.push_str(&format!("[{}]({url})", &text[from..to]));
+        for piece in ["[", &text[from..to], "](", url, ")"] {
+            out.push_str(piece);
+        }
         done = to;
     }
     out.push_str(&text[done..]);

@@ -150,7 +150,7 @@ proptest! {
     #[test]
     fn words_are_never_lost(words in prop::collection::vec("[a-z]{1,9}", 1..40), glue in prop::collection::vec(0..6_usize, 40)) {
         let glues = [" ", "\n", "\n\n", "\n- ", "\n> ", "\n# "];
-        let source: String = words.iter().zip(&glue).map(|(word, glue)| format!("{word}{}", glues[*glue])).collect();
+        let source: String = words.iter().zip(&glue).flat_map(|(word, glue)| [word.as_str(), glues[*glue]]).collect();
         let out = render(&source).text;
         let found: Vec<_> = out.split(|c: char| !c.is_ascii_lowercase()).filter(|word| !word.is_empty()).collect();
         prop_assert_eq!(found, words);

@@ -2,4 +2,5 @@
 
 mod support;
 
+#[cfg(feature = "telegram")]
 mod telegram;

@@ -174,7 +174,7 @@ impl Endpoint for Telegram {
 
     fn receive(&self, cursor: Option<&Cursor>) -> Result<Batch> {
         let place = cursor.and_then(|cursor| Place::read(cursor, &self.account));
-        let updates = self.poll(place.and_then(|place| place.offset()))?;
+        let updates = self.poll(place.and_then(Place::offset))?;
         let last = updates.iter().rev().find_map(updates::number);
         let items = updates.iter().map(|update| self.arrived(update));
         Ok(Batch {

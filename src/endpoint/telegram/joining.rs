@@ -64,13 +64,14 @@ impl Joining {
         let mut long = self.long.lock().unwrap_or_else(PoisonError::into_inner);
         if arrival.length >= NEARLY_FULL {
             if long.len() >= MOST {
-                long.retain(|_, part| part.date + APART >= this.date);
+                long.retain(|_, part| part.date.saturating_add(APART) >= this.date);
             }
             long.insert(chat.clone(), this);
             return true;
         }
         let follows = |part: &Part| {
-            this.number > part.number && (part.date..=part.date + APART).contains(&this.date)
+            this.number > part.number
+                && (part.date..=part.date.saturating_add(APART)).contains(&this.date)
         };
         long.get(chat).is_some_and(follows)
     }

@@ -87,7 +87,6 @@ impl Settings {
             );
         }
         let Api(api_url) = section.get("api_url", &[], Api(PUBLIC.to_owned()));
-        let access = section.find("access", &[]);
         let required = section.find("require_owner", &["TELEGRAM_REQUIRE_OWNER"]);
         let fallback = if required == Some(false) {
             Access::Open
@@ -102,7 +101,7 @@ impl Settings {
         let none = Duration::ZERO;
         Self {
             token,
-            access: access.unwrap_or(fallback),
+            access: section.get("access", &[], fallback),
             owner: id
                 .into_iter()
                 .chain(name.map(|Handle(name)| Who::Name(name)))

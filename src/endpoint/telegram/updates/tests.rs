@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -157,5 +158,67 @@ fn blocking_and_coming_back_are_told() {
             (inbound.key.as_str(), inbound.from.id.as_str()),
             ("update/5", "1001")
         );
+    }
+}
+
+/// Any JSON, often with the names and shapes that Telegram uses.
+fn any_json() -> impl Strategy<Value = Value> {
+    let names = [
+        "update_id",
+        "message",
+        "edited_message",
+        "my_chat_member",
+        "chat",
+        "from",
+        "id",
+        "type",
+        "text",
+        "caption",
+        "entities",
+        "offset",
+        "length",
+        "url",
+        "date",
+        "message_id",
+        "is_bot",
+        "first_name",
+        "quote",
+        "reply_to_message",
+        "photo",
+        "document",
+        "file_name",
+        "status",
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        (0..9_u64).prop_map(Value::from),
+        "\\PC{0,9}".prop_map(Value::from),
+        prop::sample::select(vec!["private", "text_link", "kicked"]).prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 64, 8, move |inner| {
+        let name = prop::sample::select(names.to_vec()).prop_map(str::to_owned);
+        let fields = prop::collection::vec((name, inner.clone()), 0..8);
+        prop_oneof![
+            1 => prop::collection::vec(inner, 0..4).prop_map(Value::from),
+            3 => fields.prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn nothing_that_comes_is_refused(body in any_json(), kind in 0..4_usize) {
+        let kind = ["message", "edited_message", "my_chat_member", "news"][kind];
+        for odd in [json!({"update_id": 3, kind: body}), body.clone()] {
+            let (once, twice) = (understand(&odd, "42"), understand(&odd, "42"));
+            prop_assert_eq!(once.inbound, twice.inbound);
+        }
+        let mixed = understand(&update(kind, &json!({"text": "hi", "entities": body})), "42");
+        prop_assert!(!mixed.inbound.key.is_empty());
+        if kind == "message" {
+            prop_assert!(matches!(mixed.inbound.content, Content::Text(_)));
+        }
     }
 }

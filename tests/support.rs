@@ -1,6 +1,10 @@
-//! Servers that stand in for the networks.
+//! What the tests share: stand-ins for what lies outside, and what drives the real thing.
 
+pub(crate) mod browser;
+pub(crate) mod chat;
 #[cfg(feature = "telegram")]
 pub(crate) mod http;
+pub(crate) mod letta;
+pub(crate) mod shelf;
 #[cfg(feature = "telegram")]
 pub(crate) mod telegram;

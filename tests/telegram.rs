@@ -1,7 +1,6 @@
 //! The Telegram endpoint against a Bot API server that can fail in every known way.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,9 +10,9 @@ use broca::error::{Code, Result, Retry};
 use broca::message::{
     Address, Batch, Content, Outbound, Part, PartId, Progress, ReplyKind, Standing, Step,
 };
-use broca::shelf::{Keep, Kept, Shelf};
 use serde_json::json;
 
+use crate::support::shelf::MemoryShelf;
 use crate::support::telegram::{Fault, Telegram};
 
 mod access;
@@ -23,60 +22,6 @@ mod sending;
 const SOON: Duration = Duration::from_secs(10);
 const ANN: i64 = 1001;
 
-/// A shelf that forgets when it is dropped.
-#[derive(Default)]
-struct Memory(Mutex<HashMap<(String, String), String>>);
-
-impl Memory {
-    fn slot(drawer: &str, key: &str) -> (String, String) {
-        (drawer.to_owned(), key.to_owned())
-    }
-}
-
-fn kept(key: &str, value: String) -> Kept {
-    Kept {
-        number: 1,
-        key: key.to_owned(),
-        value,
-    }
-}
-
-impl Shelf for Memory {
-    fn add(&self, drawer: &str, key: &str, value: &str, _: Keep) -> Result<(Kept, bool)> {
-        let mut all = self.0.lock().expect("not poisoned");
-        let new = !all.contains_key(&Self::slot(drawer, key));
-        let now = all
-            .entry(Self::slot(drawer, key))
-            .or_insert_with(|| value.to_owned());
-        Ok((kept(key, now.clone()), new))
-    }
-
-    fn put(&self, drawer: &str, key: &str, value: &str, _: Keep) -> Result<()> {
-        let mut all = self.0.lock().expect("not poisoned");
-        all.insert(Self::slot(drawer, key), value.to_owned());
-        Ok(())
-    }
-
-    fn get(&self, drawer: &str, key: &str) -> Result<Option<Kept>> {
-        let all = self.0.lock().expect("not poisoned");
-        Ok(all
-            .get(&Self::slot(drawer, key))
-            .map(|value| kept(key, value.clone())))
-    }
-
-    fn after(&self, _: &str, _: i64, _: usize) -> Result<Vec<Kept>> {
-        Ok(Vec::new())
-    }
-
-    fn remove(&self, drawer: &str, key: &str) -> Result<()> {
-        self.0
-            .lock()
-            .expect("not poisoned")
-            .remove(&Self::slot(drawer, key));
-        Ok(())
-    }
-}
-
 fn open(server: &Telegram) -> Settings {
     Settings {
         access: Access::Open,
@@ -85,7 +30,7 @@ fn open(server: &Telegram) -> Settings {
 }
 
 fn bot(settings: Settings) -> Bot {
-    Bot::new(settings, Arc::new(Memory::default())).expect("the settings are whole")
+    Bot::new(settings, Arc::new(MemoryShelf::default())).expect("the settings are whole")
 }
 
 fn pair() -> (Telegram, Bot) {

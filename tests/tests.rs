@@ -1,6 +1,10 @@
-//! All integration tests, in one binary.
+//! The integration tests, in one binary.
 
+mod config;
+mod docs;
+mod letta;
+mod page;
 mod support;
-
 #[cfg(feature = "telegram")]
 mod telegram;
+mod webchat;

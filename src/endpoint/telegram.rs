@@ -122,8 +122,8 @@ impl Telegram {
                 if refusal.code == 400 && !refusal.is_gone() && params.entities.is_some() =>
             {
                 log::warn!(
-                    "endpoint={NAME} chat={:?} refused with its styles; sent as plain text",
-                    params.chat_id
+                    endpoint = NAME, chat:? = params.chat_id;
+                    "a part was refused with its styles; it goes as plain text"
                 );
                 params.entities = None;
                 self.api.send(&params)
@@ -154,9 +154,8 @@ impl Telegram {
                     .hold(until.unwrap_or_else(|| Instant::now() + TYPING_PAUSE));
             }
             log::debug!(
-                "endpoint={NAME} chat={} {}",
-                to.chat,
-                trouble.of_asking("showing typing")
+                endpoint = NAME, chat = to.chat.as_str();
+                "{}", trouble.of_asking("showing typing")
             );
         }
         Ok(())
@@ -210,10 +209,8 @@ impl Endpoint for Telegram {
             .get("message_id")
             .and_then(serde_json::Value::as_i64);
         log::debug!(
-            "endpoint={NAME} chat={} reply={} part={} sent",
-            to.chat,
-            id.reply,
-            id.index
+            endpoint = NAME, chat = to.chat.as_str(), reply = id.reply, part = id.index;
+            "a part was sent"
         );
         Ok(Receipt(number.map(|number| number.to_string())))
     }

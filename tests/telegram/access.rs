@@ -42,7 +42,7 @@ fn only_those_who_may_are_welcome() {
 #[test]
 fn a_username_belongs_to_the_first_id_that_comes_with_it() {
     let server = Telegram::start();
-    let shelf = Arc::new(Memory::default());
+    let shelf = Arc::new(MemoryShelf::default());
     let settings = Settings {
         access: Access::Owner,
         owner: vec![Who::Name("user1001".into())],

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::NAME;
 use super::settings::{Access, Settings, Who};
 use crate::error::Result;
 use crate::message::{Sender, Standing};
@@ -67,8 +68,8 @@ impl Door {
             let (kept, new) = self.shelf.add(DRAWER, name, &sender.id, Keep::default())?;
             if new {
                 log::info!(
-                    "endpoint=telegram username=@{name} user={} is bound to this id now",
-                    kept.value
+                    endpoint = NAME, username = name, user = kept.value.as_str();
+                    "the username is bound to this id from now on"
                 );
             }
             Some(kept)

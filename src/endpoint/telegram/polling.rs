@@ -49,8 +49,8 @@ impl Telegram {
             return error;
         }
         log::warn!(
-            "endpoint={NAME} account={} a webhook was set for this bot; it is removed",
-            self.account
+            endpoint = NAME, account = self.account.as_str();
+            "a webhook was set for this bot; it is removed"
         );
         if let Err(trouble) = self.api.delete_webhook() {
             return trouble.of_asking("removing the webhook");
@@ -74,11 +74,9 @@ impl Telegram {
         arrival.inbound.standing = standing;
         let inbound = &arrival.inbound;
         log::debug!(
-            "endpoint={NAME} update={} chat={} user={} standing={:?}",
-            updates::number(update).unwrap_or_default(),
-            inbound.address.chat,
-            inbound.from.id,
-            inbound.standing,
+            endpoint = NAME, update = updates::number(update).unwrap_or_default(),
+            chat = inbound.address.chat.as_str(), user = inbound.from.id.as_str();
+            "an update came ({:?})", inbound.standing
         );
         Ok(arrival.inbound)
     }

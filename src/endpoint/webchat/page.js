@@ -1,0 +1,447 @@
+// The page: what is shown, and what the person does.
+
+import { render } from "./markdown.js";
+import { Outbox } from "./outbox.js";
+import { Declined, about, begin, follow, forget, freshKey, history, post, session } from "./wire.js";
+
+const PAGE = 50;
+const $ = (id) => document.getElementById(id);
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const calendar = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
+
+let title = "Chat";
+let longest = Infinity;
+let last = 0;
+let oldest = 0;
+let lastDay = "";
+let unread = 0;
+let turn = null; // {id, since, word}
+let hiddenBanner = "";
+let following = null;
+let starting = null;
+
+const outbox = new Outbox(ensureSession, showEntry);
+
+// ---- what is shown
+
+function bubble(role, text) {
+  const article = document.createElement("article");
+  article.className = role;
+  const box = document.createElement("div");
+  box.className = "bubble";
+  if (role === "user") box.textContent = text;
+  else box.append(render(text));
+  const meta = document.createElement("p");
+  meta.className = "meta";
+  article.append(box, meta);
+  return article;
+}
+
+const WHO = { user: "You", agent: "Agent", operator: "Operator", notice: "Notice", error: "Problem" };
+
+function messageRow(message) {
+  const row = bubble(message.role, message.text);
+  const who = document.createElement("span");
+  who.className = "unseen";
+  who.textContent = `${WHO[message.role] || "Agent"}: `;
+  row.prepend(who);
+  const time = document.createElement("time");
+  const at = new Date(message.at);
+  time.dateTime = at.toISOString();
+  time.title = at.toLocaleString();
+  time.textContent = (message.role === "operator" ? "Operator · " : "") + clock.format(at);
+  row.lastChild.append(time);
+  return row;
+}
+
+const isOwnSign = (message) => message.role === "user" && /^stop-/.test(message.key || "");
+
+function dayRow(message) {
+  const day = calendar.format(new Date(message.at));
+  const row = document.createElement("p");
+  row.className = "day";
+  row.textContent = day;
+  return { day, row };
+}
+
+function showMessage(message) {
+  if (message.id <= last) return;
+  last = message.id;
+  if (!oldest) oldest = message.id;
+  if (message.key) {
+    outbox.arrived(message.key);
+    entryRow(message.key)?.remove();
+  }
+  if (isOwnSign(message)) return;
+  const stick = nearEnd();
+  const { day, row } = dayRow(message);
+  if (day !== lastDay) $("log").append(row);
+  lastDay = day;
+  $("log").append(messageRow(message));
+  if (message.role !== "user") clearLive(message);
+  $("hello").hidden = true;
+  $("fresh").hidden = false;
+  if (message.role !== "user" && document.hidden) countUnread();
+  settleScroll(stick || message.role === "user");
+}
+
+function entryRow(key) {
+  return [...$("outbox").children].find((row) => row.dataset.key === key);
+}
+
+const STATES = { waiting: "Waiting…", sending: "Sending…", sent: "Sent", failed: "Not sent" };
+
+function showEntry(entry) {
+  let row = entryRow(entry.key);
+  if (!row) {
+    row = bubble("user", entry.text);
+    row.dataset.key = entry.key;
+    $("outbox").append(row);
+    $("hello").hidden = true;
+    settleScroll(true);
+  }
+  const meta = row.lastChild;
+  const word = document.createElement("span");
+  word.textContent = entry.reason || STATES[entry.state];
+  if (entry.state === "failed") word.className = "bad";
+  meta.replaceChildren(word);
+  if (entry.state !== "failed") return;
+  const button = (name, work) => {
+    const made = document.createElement("button");
+    made.type = "button";
+    made.className = "quiet";
+    made.textContent = name;
+    made.addEventListener("click", work);
+    meta.append(made);
+  };
+  button("Retry", () => outbox.retry(entry.key));
+  button("Discard", () => {
+    outbox.drop(entry.key);
+    row.remove();
+  });
+}
+
+// ---- the running turn
+
+function showProgress({ turn: id, step, value }) {
+  if (step === "over") {
+    if (turn && turn.id <= id) clearLive();
+    return;
+  }
+  const stick = nearEnd();
+  if (!turn || turn.id !== id) {
+    turn = { id, since: Date.now(), word: "Thinking" };
+    $("live-text").hidden = true;
+  }
+  if (step === "thinking") turn.word = "Thinking";
+  if (step === "tool") turn.word = `Using ${value}`;
+  if (step === "text") {
+    turn.word = "Writing";
+    $("live-text").textContent = value;
+    $("live-text").hidden = !value;
+  }
+  $("live").hidden = false;
+  $("stop").hidden = false;
+  tellStep();
+  settleScroll(stick);
+}
+
+function tellStep() {
+  if (!turn) return;
+  const seconds = Math.round((Date.now() - turn.since) / 1000);
+  $("live-word").textContent = seconds < 8 ? `${turn.word}…` : `${turn.word}… still working (${seconds} s)`;
+}
+
+/** Ends what is shown of a running turn; a message of another turn leaves it. */
+function clearLive(message) {
+  if (message && turn && message.turn && message.turn !== turn.id) return;
+  if (message && message.role === "notice" && !message.turn) return;
+  turn = null;
+  $("live").hidden = true;
+  $("live-text").textContent = "";
+  $("live-text").hidden = true;
+  $("stop").hidden = true;
+  $("stop").disabled = false;
+}
+
+// ---- scrolling and the title
+
+function nearEnd() {
+  const main = $("scroll");
+  return main.scrollHeight - main.scrollTop - main.clientHeight < 120;
+}
+
+function settleScroll(stick) {
+  if (stick) $("scroll").scrollTop = $("scroll").scrollHeight;
+  $("down").hidden = nearEnd();
+}
+
+function countUnread() {
+  unread += 1;
+  document.title = `(${unread}) ${title}`;
+}
+
+function setLink(state, word) {
+  $("link").dataset.state = state;
+  if ($("link").textContent !== word) $("link").textContent = word;
+}
+
+// ---- the session
+
+/** Makes sure that there is a session and that its events are followed. */
+function ensureSession() {
+  if (session.token && following) return Promise.resolve();
+  starting ??= startSession().finally(() => {
+    starting = null;
+  });
+  return starting;
+}
+
+async function startSession() {
+  if (!session.token) {
+    stopFollowing();
+    await beginSession();
+    last = 0;
+  }
+  startFollowing();
+}
+
+async function beginSession() {
+  const settings = await about();
+  if (settings.access !== "token") return begin();
+  for (let again = false; ; again = true) {
+    const access = await askAccess(again);
+    try {
+      return await begin(access);
+    } catch (problem) {
+      if (problem.status !== 401) throw problem;
+    }
+  }
+}
+
+function askAccess(again) {
+  const gate = $("gate");
+  if (again) $("gate-text").textContent = "That token was not right. Please try again.";
+  $("gate-token").value = "";
+  gate.returnValue = "";
+  gate.showModal();
+  return new Promise((given, declined) => {
+    gate.addEventListener("close", () => {
+      const value = $("gate-token").value.trim();
+      if (gate.returnValue === "open" && value) given(value);
+      else declined(new Declined());
+    }, { once: true });
+  });
+}
+
+function startFollowing() {
+  stopFollowing();
+  following = new AbortController();
+  follow(last, {
+    open: () => {
+      setLink("on", "Connected");
+      learnAbout();
+      outbox.flush();
+    },
+    lost: () => {
+      setLink("off", "Connection lost; trying again…");
+      clearLive();
+    },
+    gone: endOfSession,
+    event: (name, data) => {
+      if (name === "message") showMessage(data);
+      if (name === "progress") showProgress(data);
+    },
+  }, following.signal);
+}
+
+function stopFollowing() {
+  following?.abort();
+  following = null;
+}
+
+function endOfSession() {
+  session.token = null;
+  stopFollowing();
+  clearLive();
+  setLink("on", "The earlier chat has ended; write to begin a new one");
+}
+
+async function loadHistory() {
+  try {
+    const messages = await history();
+    messages.forEach(showMessage);
+    $("earlier").hidden = messages.length < PAGE;
+  } catch (problem) {
+    if (problem.status === 401) endOfSession();
+  }
+}
+
+async function loadEarlier() {
+  const messages = await history(oldest).catch(() => null);
+  if (!messages) return;
+  $("earlier").hidden = messages.length < PAGE;
+  if (!messages.length) return;
+  oldest = messages[0].id;
+  const main = $("scroll");
+  const fromEnd = main.scrollHeight - main.scrollTop;
+  const rows = document.createDocumentFragment();
+  let before = "";
+  for (const message of messages.filter((other) => !isOwnSign(other))) {
+    const { day, row } = dayRow(message);
+    if (day !== before) rows.append(row);
+    before = day;
+    rows.append(messageRow(message));
+  }
+  $("log").setAttribute("aria-live", "off"); // old messages are not news
+  $("log").prepend(rows);
+  main.scrollTop = main.scrollHeight - fromEnd;
+  setTimeout(() => $("log").setAttribute("aria-live", "polite"), 500);
+}
+
+async function newChat() {
+  $("ask").close();
+  try {
+    await forget();
+  } catch (problem) {
+    if (problem.status !== 401) return setLink("off", "Could not end this chat; please try again");
+    session.token = null;
+  }
+  stopFollowing();
+  clearLive();
+  outbox.clear();
+  for (const id of ["log", "outbox"]) $(id).replaceChildren();
+  [last, oldest, lastDay] = [0, 0, ""];
+  $("hello").hidden = false;
+  $("fresh").hidden = $("earlier").hidden = true;
+  setLink("on", "Ready");
+  $("text").focus();
+}
+
+// ---- the banner
+
+async function learnAbout() {
+  const settings = await about();
+  title = settings.title || "Chat";
+  longest = settings.max_message || Infinity;
+  $("title").textContent = title;
+  if (!unread) document.title = title;
+  showBanner(settings);
+}
+
+function showBanner({ mode }) {
+  const words = {
+    echo: ["Echo mode: no agent is connected yet, so your messages come back as they are. To connect one, run ",
+      "broca init", ", or set ", "AGENT_ID", " and ", "AGENT_ENDPOINT", "."],
+    listen: ["Your messages are kept, and nobody answers at the moment."],
+  }[mode];
+  $("banner").hidden = !words || hiddenBanner === mode;
+  $("banner").dataset.mode = mode || "";
+  $("banner-text").replaceChildren(...(words || []).map((word, place) => {
+    if (place % 2 === 0) return word;
+    const code = document.createElement("code");
+    code.textContent = word;
+    return code;
+  }));
+}
+
+// ---- what the person does
+
+function resize() {
+  const text = $("text");
+  if (!CSS.supports("field-sizing", "content")) {
+    text.style.setProperty("height", "auto");
+    text.style.setProperty("height", `${text.scrollHeight + 2}px`);
+  }
+  const length = [...text.value].length;
+  const over = length > longest;
+  $("count").textContent = over ? `Too long: ${length} of ${longest} characters` : "";
+  $("send").disabled = over || !text.value.trim();
+}
+
+function sendText() {
+  resize();
+  if ($("send").disabled) return;
+  outbox.add($("text").value);
+  $("text").value = "";
+  resize();
+  $("text").focus();
+}
+
+async function stopTurn() {
+  $("stop").disabled = true;
+  try {
+    await post("/stop", freshKey("stop"));
+  } catch (problem) {
+    $("live-word").textContent = problem.message;
+    $("stop").disabled = false;
+  }
+}
+
+async function copyCode(button) {
+  const text = button.closest(".code").querySelector("pre").textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren(button.closest(".code").querySelector("pre"));
+    button.textContent = "Selected";
+  }
+  setTimeout(() => {
+    button.textContent = "Copy";
+  }, 2000);
+}
+
+function wireUp() {
+  $("form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    sendText();
+  });
+  $("text").addEventListener("input", resize);
+  $("text").addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    sendText();
+  });
+  $("stop").addEventListener("click", stopTurn);
+  $("down").addEventListener("click", () => settleScroll(true));
+  $("scroll").addEventListener("scroll", () => settleScroll(false), { passive: true });
+  $("scroll").addEventListener("click", (event) => {
+    if (event.target.matches(".copy")) copyCode(event.target);
+  });
+  $("earlier").addEventListener("click", loadEarlier);
+  $("fresh").addEventListener("click", () => $("ask").showModal());
+  $("ask").addEventListener("close", () => $("ask").returnValue === "new" && newChat());
+  $("banner-close").addEventListener("click", () => {
+    hiddenBanner = $("banner").dataset.mode;
+    $("banner").hidden = true;
+  });
+  $("gate-close").addEventListener("click", () => $("gate").close(""));
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return;
+    unread = 0;
+    document.title = title;
+    learnAbout().catch(() => {});
+  });
+  setInterval(tellStep, 1000);
+}
+
+async function main() {
+  wireUp();
+  resize();
+  try {
+    await learnAbout();
+    setLink("on", "Ready");
+  } catch {
+    setLink("off", "The server cannot be reached; trying again…");
+  }
+  outbox.entries.forEach(showEntry);
+  if (session.token) {
+    await loadHistory();
+    if (session.token) startFollowing();
+  }
+  if (outbox.next()) outbox.flush();
+  if (matchMedia("(pointer: fine)").matches) $("text").focus();
+}
+
+main();

@@ -6,10 +6,11 @@ mod routes;
 mod run;
 mod world;
 
+use std::collections::HashMap;
 use std::io::BufReader;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -92,10 +93,13 @@ pub(crate) struct Letta {
     life: Mutex<Option<Life>>,
 }
 
+/// The open connections by number.
+type Connections = Mutex<HashMap<u64, TcpStream>>;
+
 /// One span between start and stop.
 struct Life {
     over: Arc<AtomicBool>,
-    connections: Arc<Mutex<Vec<TcpStream>>>,
+    connections: Arc<Connections>,
     acceptor: thread::JoinHandle<()>,
 }
 
@@ -152,6 +156,11 @@ impl Letta {
     /// How often a stream pings; every 20 s at first.
     pub(crate) fn ping_every(&self, span: Duration) {
         self.world.set(|settings| settings.ping = span);
+    }
+
+    /// From now on keeps counts only, and old runs not at all: for load.
+    pub(crate) fn lean(&self) {
+        self.world.set(|settings| settings.lean = true);
     }
 
     /// Whether there is a Redis; there is at first.
@@ -226,12 +235,7 @@ impl Letta {
         let _ = TcpStream::connect(self.address);
         let _ = life.acceptor.join();
         self.world.kill();
-        for connection in life
-            .connections
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .drain(..)
-        {
+        for connection in held(&life.connections).values() {
             let _ = connection.shutdown(Shutdown::Both);
         }
     }
@@ -265,7 +269,7 @@ pub(crate) fn config(url: &str, agent: &str, isolation: Isolation) -> config::Ag
 
 fn live(listener: TcpListener, world: &Arc<World>) -> Life {
     let over = Arc::new(AtomicBool::new(false));
-    let connections = Arc::new(Mutex::new(Vec::new()));
+    let connections = Arc::new(Connections::default());
     let acceptor = {
         let (over, connections, world) = (
             Arc::clone(&over),
@@ -284,10 +288,10 @@ fn live(listener: TcpListener, world: &Arc<World>) -> Life {
 fn accept(
     listener: &TcpListener,
     over: &AtomicBool,
-    connections: &Mutex<Vec<TcpStream>>,
+    connections: &Arc<Connections>,
     world: &Arc<World>,
 ) {
-    for connection in listener.incoming().map_while(Result::ok) {
+    for (number, connection) in (0..).zip(listener.incoming().map_while(Result::ok)) {
         if over.load(Ordering::Relaxed) {
             return;
         }
@@ -295,13 +299,17 @@ fn accept(
         let Ok(handle) = connection.try_clone() else {
             continue;
         };
-        connections
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(handle);
-        let world = Arc::clone(world);
-        thread::spawn(move || serve(connection, &world));
+        held(connections).insert(number, handle);
+        let (world, connections) = (Arc::clone(world), Arc::clone(connections));
+        thread::spawn(move || {
+            serve(connection, &world);
+            held(&connections).remove(&number);
+        });
     }
+}
+
+fn held(connections: &Connections) -> MutexGuard<'_, HashMap<u64, TcpStream>> {
+    connections.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn serve(connection: TcpStream, world: &Arc<World>) {

@@ -12,7 +12,7 @@ use super::api::{encode, unreachable};
 use super::failure::Refusal;
 use super::stream::{Next, events};
 use super::wire::Named;
-use super::{DEFAULT, Letta, fate, known, request, template};
+use super::{DEFAULT, Letta, fate, known, probe, request, template};
 use crate::config::Isolation;
 
 /// The label of a person's block.
@@ -191,7 +191,8 @@ fn begin(letta: &Letta, conversation: i64, about: &About, endpoint: &str) -> Res
     let path = format!("/v1/conversations/?agent_id={}", letta.agent);
     match letta.api.post::<Named>(&path, &body.to_string())? {
         Ok(made) => Ok(made.id),
-        Err(refusal) if refusal.status == 404 => Err(absent(letta, &refusal)),
+        // The agent's id is refused with 422 where its form is wrong.
+        Err(refusal) if matches!(refusal.status, 404 | 422) => Err(absent(letta, &refusal)),
         Err(refusal) => Err(refusal.error()),
     }
 }
@@ -212,6 +213,7 @@ fn absent(letta: &Letta, refusal: &Refusal) -> Error {
         .get::<Value>(&format!("/v1/agents/{}", letta.agent))
     {
         Ok(Ok(_)) => unsupported(refusal, "conversations"),
+        Ok(Err(refusal)) if matches!(refusal.status, 404 | 422) => probe::no_agent(letta),
         Ok(Err(refusal)) => refusal.error(),
         Err(error) => error,
     }

@@ -19,10 +19,9 @@ pub(crate) fn answer(
     request: &Request,
     output: &mut TcpStream,
 ) -> io::Result<()> {
-    world
-        .data()
-        .requests
-        .push(format!("{} {}", request.method, request.path));
+    let lean = world.settings().lean;
+    let line = || format!("{} {}", request.method, request.path);
+    world.data().note(line, lean);
     if let Some((status, body)) = refused(world, request) {
         return http::answer(output, status, &body);
     }

@@ -18,6 +18,7 @@ pub(crate) struct Settings {
     pub(crate) think: Duration,
     pub(crate) ping: Duration,
     pub(crate) redis: bool,
+    pub(crate) lean: bool,
     pub(crate) key: Option<&'static str>,
     pub(crate) reply: Arc<Reply>,
 }
@@ -28,20 +29,53 @@ pub(crate) struct Data {
     pub(crate) conversations: HashMap<String, Conversation>,
     pub(crate) runs: HashMap<String, Arc<Run>>,
     /// Runs in the order in which they began.
-    pub(crate) order: Vec<String>,
+    pub(crate) order: VecDeque<String>,
     pub(crate) otids: HashMap<String, String>,
     pub(crate) identities: HashMap<String, String>,
     /// Blocks by id: label and description.
     pub(crate) blocks: HashMap<String, (String, String)>,
     pub(crate) attached: HashSet<String>,
     pub(crate) turns: Vec<Turn>,
+    pub(crate) turn_count: usize,
     pub(crate) requests: Vec<String>,
+    pub(crate) request_count: usize,
+}
+
+/// So many runs and messages of a conversation are kept where counts suffice.
+const RECENT: usize = 10_000;
+
+impl Data {
+    /// Forgets the oldest run beyond what is kept, and what was said in it.
+    fn forget(&mut self) {
+        if self.order.len() <= RECENT {
+            return;
+        }
+        let Some(run) = self.order.pop_front().and_then(|id| self.runs.remove(&id)) else {
+            return;
+        };
+        self.otids.remove(&run.token);
+        if let Some(conversation) = self.conversations.get_mut(&run.conversation) {
+            let messages = &mut conversation.messages;
+            while messages
+                .pop_front_if(|message| message["run_id"] == run.id)
+                .is_some()
+            {}
+        }
+    }
+
+    /// Notes a request.
+    pub(crate) fn note(&mut self, request: impl FnOnce() -> String, lean: bool) {
+        self.request_count += 1;
+        if !lean {
+            self.requests.push(request());
+        }
+    }
 }
 
 /// One conversation.
 #[derive(Default)]
 pub(crate) struct Conversation {
-    pub(crate) messages: Vec<Value>,
+    pub(crate) messages: VecDeque<Value>,
     /// The run that holds its lock.
     pub(crate) running: Option<Arc<Run>>,
     /// It waits for a decision.
@@ -73,6 +107,7 @@ impl World {
             think: Duration::ZERO,
             ping: Duration::from_secs(20),
             redis: true,
+            lean: false,
             key: None,
             reply: Arc::new(echo),
         };
@@ -104,7 +139,7 @@ impl World {
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.data().turns.len()
+        self.data().turn_count
     }
 
     pub(crate) fn requests(&self) -> Vec<String> {
@@ -112,19 +147,19 @@ impl World {
     }
 
     pub(crate) fn request_count(&self) -> usize {
-        self.data().requests.len()
+        self.data().request_count
     }
 
     pub(crate) fn wait_for_turns(&self, count: usize) {
         let limit = Duration::from_secs(20);
         let waited = self
             .admitted
-            .wait_timeout_while(self.data(), limit, |data| data.turns.len() < count);
+            .wait_timeout_while(self.data(), limit, |data| data.turn_count < count);
         let (data, waited) = waited.unwrap_or_else(PoisonError::into_inner);
         assert!(
             !waited.timed_out(),
             "only {} turns of {count} came",
-            data.turns.len()
+            data.turn_count
         );
     }
 
@@ -165,9 +200,10 @@ impl World {
         background: bool,
         fault: Option<&Fault>,
     ) -> Admission {
-        let (redis, think, reply) = {
+        let (redis, lean, think, reply) = {
             let settings = self.settings();
-            (settings.redis, settings.think, Arc::clone(&settings.reply))
+            let reply = Arc::clone(&settings.reply);
+            (settings.redis, settings.lean, settings.think, reply)
         };
         let token = turn.otids.join("|");
         let mut data = self.data();
@@ -183,7 +219,8 @@ impl World {
         }
         let id = format!("run-{}", Uuid::now_v7());
         let run = Arc::new(Run::new(
-            id.clone(),
+            &id,
+            &token,
             &turn.conversation,
             self.agent,
             background,
@@ -192,7 +229,7 @@ impl World {
         let blocked = conversation.pending && turn.decisions.is_empty();
         data.otids.insert(token, id.clone());
         data.runs.insert(id.clone(), Arc::clone(&run));
-        data.order.push(id);
+        data.order.push_back(id);
         if blocked {
             end(
                 data,
@@ -203,7 +240,12 @@ impl World {
             );
             return Admission::Run(run);
         }
-        data.turns.push(turn.clone());
+        data.turn_count += 1;
+        if lean {
+            data.forget();
+        } else {
+            data.turns.push(turn.clone());
+        }
         self.admitted.notify_all();
         let plan = Plan::new(turn, fault, &reply);
         if think.is_zero() {
@@ -337,7 +379,7 @@ fn store(data: &mut Data, run: &Run, plan: &Plan) {
         .collect::<Vec<_>>();
     texts.extend(plan.turn.texts.iter().map(|text| ("user_message", text)));
     for ((kind, text), otid) in texts.into_iter().zip(&plan.turn.otids) {
-        conversation.messages.push(json!({
+        conversation.messages.push_back(json!({
             "id": format!("message-{}", Uuid::now_v7()), "message_type": kind, "otid": otid,
             "run_id": run.id, "content": text,
         }));
@@ -346,7 +388,7 @@ fn store(data: &mut Data, run: &Run, plan: &Plan) {
         let approvals = plan.turn.decisions.iter().map(|(call, approve)| {
             json!({ "type": "approval", "tool_call_id": call, "approve": approve })
         });
-        conversation.messages.push(json!({
+        conversation.messages.push_back(json!({
             "id": format!("message-{}", Uuid::now_v7()), "message_type": "approval_response_message",
             "otid": null, "run_id": run.id, "approvals": approvals.collect::<Vec<_>>(),
         }));
@@ -363,7 +405,7 @@ fn store(data: &mut Data, run: &Run, plan: &Plan) {
                 message["tool_calls"] = json!([call(name)]);
             }
         }
-        conversation.messages.push(message);
+        conversation.messages.push_back(message);
     }
 }
 

@@ -2,8 +2,10 @@
 //! their streams, otids that are known again, locks, and faults on demand.
 
 mod http;
+mod plan;
 mod routes;
 mod run;
+mod streams;
 mod world;
 
 use std::collections::HashMap;
@@ -201,6 +203,13 @@ impl Letta {
     /// How many requests came so far.
     pub(crate) fn request_count(&self) -> usize {
         self.world.request_count()
+    }
+
+    /// How many connections are open.
+    pub(crate) fn connections(&self) -> usize {
+        let life = self.life.lock().unwrap_or_else(PoisonError::into_inner);
+        life.as_ref()
+            .map_or(0, |life| held(&life.connections).len())
     }
 
     /// Deletes a conversation.

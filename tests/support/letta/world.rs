@@ -5,9 +5,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
+use super::plan::{Plan, store};
 use super::run::Run;
 use super::{Fault, Reply, Step, Turn};
 
@@ -248,13 +249,16 @@ impl World {
         }
         self.admitted.notify_all();
         let plan = Plan::new(turn, fault, &reply);
-        if think.is_zero() {
-            Self::perform(data, &run, &plan);
-        } else {
-            let (world, run) = (Arc::clone(self), Arc::clone(&run));
-            thread::spawn(move || world.perform_later(&run, &plan, think));
-        }
+        self.begin(data, &run, plan, think);
         Admission::Run(run)
+    }
+
+    fn begin(self: &Arc<Self>, data: &mut Data, run: &Arc<Run>, plan: Plan, think: Duration) {
+        if think.is_zero() {
+            return Self::perform(data, run, &plan);
+        }
+        let (world, run) = (Arc::clone(self), Arc::clone(run));
+        thread::spawn(move || world.perform_later(&run, &plan, think));
     }
 
     /// Cancels a conversation's runs, or the one named; gives how many ran.
@@ -333,80 +337,6 @@ fn end(
         conversation.running.take_if(|running| running.id == run.id);
     }
     run.end(status, stop, error)
-}
-
-/// What a run will do.
-struct Plan {
-    turn: Turn,
-    steps: Vec<Step>,
-    error: Option<&'static str>,
-    fails_at_once: bool,
-    hangs: bool,
-}
-
-impl Plan {
-    fn new(turn: Turn, fault: Option<&Fault>, reply: &Arc<Reply>) -> Self {
-        let (steps, error, hangs) = match fault {
-            Some(Fault::Fail(kind)) => (Vec::new(), Some(*kind), false),
-            Some(Fault::FailMidway(kind)) => (
-                vec![Step::Tool("memory_insert".to_owned())],
-                Some(*kind),
-                false,
-            ),
-            Some(Fault::Hang | Fault::Silence) => (Vec::new(), None, true),
-            _ => (reply(&turn), None, false),
-        };
-        let fails_at_once = steps.is_empty() && (error.is_some() || hangs);
-        Self {
-            turn,
-            steps,
-            error,
-            fails_at_once,
-            hangs,
-        }
-    }
-}
-
-fn store(data: &mut Data, run: &Run, plan: &Plan) {
-    let Some(conversation) = data.conversations.get_mut(&run.conversation) else {
-        return;
-    };
-    let mut texts = plan
-        .turn
-        .told
-        .iter()
-        .map(|text| ("system_message", text))
-        .collect::<Vec<_>>();
-    texts.extend(plan.turn.texts.iter().map(|text| ("user_message", text)));
-    for ((kind, text), otid) in texts.into_iter().zip(&plan.turn.otids) {
-        conversation.messages.push_back(json!({
-            "id": format!("message-{}", Uuid::now_v7()), "message_type": kind, "otid": otid,
-            "run_id": run.id, "content": text,
-        }));
-    }
-    if !plan.turn.decisions.is_empty() {
-        let approvals = plan.turn.decisions.iter().map(|(call, approve)| {
-            json!({ "type": "approval", "tool_call_id": call, "approve": approve })
-        });
-        conversation.messages.push_back(json!({
-            "id": format!("message-{}", Uuid::now_v7()), "message_type": "approval_response_message",
-            "otid": null, "run_id": run.id, "approvals": approvals.collect::<Vec<_>>(),
-        }));
-    }
-    for (number, step) in plan.steps.iter().enumerate() {
-        let call = |name: &str| json!({ "name": name, "arguments": "{}", "tool_call_id": format!("call-{}-{number}", run.id) });
-        let mut message = json!({
-            "id": format!("message-{}-{number}", run.id), "message_type": step.kind(), "run_id": run.id,
-        });
-        match step {
-            Step::Say(text) => message["content"] = json!(text),
-            Step::Tool(name) | Step::Ask(name) => {
-                message["tool_call"] = call(name);
-                message["tool_calls"] = json!([call(name)]);
-            }
-        }
-        conversation.messages.push_back(message);
-    }
 }
 
 fn echo(turn: &Turn) -> Vec<Step> {

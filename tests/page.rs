@@ -101,6 +101,7 @@ fn the_desktop_looks_well() {
     browser.until("document.querySelector('#log .agent table')");
     browser.keys("#text", "And again, with a somewhat longer message that has to wrap at some point, since it goes on and on and on and on.\n");
     browser.until("document.querySelectorAll('#log .agent table').length == 2");
+    browser.until("outbox.children.length == 0");
     browser.picture("desktop-light");
     browser.dark();
     browser.picture("desktop-dark");

@@ -1,5 +1,6 @@
 //! The one integration binary.
 
+mod feed;
 mod page;
 mod support;
 mod webchat;

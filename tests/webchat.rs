@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -379,8 +380,11 @@ fn malformed_requests_are_told_what_is_wrong() {
         let odd = running.call("GET", path, &headers, None);
         assert_eq!(code_of(odd), problem(400, "request.malformed"), "{path}");
     }
-    let form = post_from(&running, "Host: HOST\r\nContent-Type: text/plain\r\n");
-    assert_eq!(form, "201", "beginning a session takes no body");
+    let form = format!(
+        "POST /api/v1/messages HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\nAuthorization: {bearer}\r\n\
+         Content-Type: text/plain\r\nContent-Length: 23\r\n\r\n{{\"text\":\"a\",\"key\":\"b\"}}"
+    );
+    assert!(raw(&running, &form).starts_with("HTTP/1.1 400"));
     let nowhere = running.call("GET", "/nowhere", &[], None);
     assert_eq!(code_of(nowhere), problem(404, "not-found"));
     let nowhere = running.call("GET", "/api/v1/nowhere", &[], None);
@@ -480,6 +484,43 @@ fn the_stop_ends_streams_and_waiting_posts_at_once() {
         "{:?}",
         begun.elapsed()
     );
+}
+
+#[test]
+fn a_session_and_its_place_outlive_the_process() {
+    let shelf = Arc::new(MemoryShelf::default());
+    let first = Running::start_on("webchat", "", Arc::clone(&shelf) as Arc<dyn Shelf>);
+    first.echo();
+    let token = first.session();
+    first.post(&token, "1", "before");
+    let seen = first.events(&token, 0).nth(1).expect("the echo");
+    drop(first);
+    let second = Running::start_on("webchat", "", shelf);
+    second.replies.store(1, Ordering::Relaxed); // ids go on, as a store's would
+    second.echo();
+    second.post(&token, "2", "after");
+    let last = seen.id.expect("a message has an id");
+    let shown: Vec<_> = second.events(&token, last).take(2).collect();
+    assert_eq!(texts(&shown), ["after", "after"]);
+}
+
+#[test]
+fn a_session_has_a_bounded_number_of_streams() {
+    let running = Running::start("webchat", "");
+    let (token, other) = (running.session(), running.session());
+    let mut streams: Vec<_> = (0..16).map(|_| running.events(&token, 0)).collect();
+    let bearer = format!("Bearer {token}");
+    let more = || running.call("GET", "/api/v1/events", &[("authorization", &bearer)], None);
+    assert_eq!(code_of(more()), problem(429, "request.rate-limited"));
+    drop(running.events(&other, 0));
+    streams.clear();
+    let end = Instant::now() + Duration::from_secs(10);
+    while more().status != 200 {
+        assert!(
+            Instant::now() < end,
+            "the streams' places are never given back"
+        );
+    }
 }
 
 #[test]

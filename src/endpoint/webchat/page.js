@@ -166,7 +166,7 @@ function startFollowing() {
   follow(last, {
     open: () => {
       setLink("on", "Connected");
-      learnAbout();
+      learnAbout().catch(() => {});
       outbox.flush();
     },
     lost: () => {

@@ -234,6 +234,28 @@ fn a_new_chat_forgets_the_one_before() {
 }
 
 #[test]
+fn every_tab_shows_the_same_chat() {
+    let Some(browser) = Browser::open(390, 844) else {
+        return;
+    };
+    let running = page("");
+    running.echo();
+    browser.go(&running.base);
+    browser.keys("#text", "mine\n");
+    browser.until("document.querySelector('#log .agent')");
+    let other = running.session();
+    running.post(&other, "k", "from the other tab");
+    browser.script(&format!(
+        "localStorage.setItem('broca.session', '{other}');
+         dispatchEvent(new StorageEvent('storage', {{ key: 'broca.session' }}));"
+    ));
+    browser
+        .until("log.innerText.includes('from the other tab') && !log.innerText.includes('mine')");
+    browser.keys("#text", "here too\n");
+    browser.until("document.querySelectorAll('#log .agent').length == 2");
+}
+
+#[test]
 fn the_access_token_is_asked_for() {
     let Some(browser) = Browser::open(390, 844) else {
         return;

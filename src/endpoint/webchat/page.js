@@ -3,7 +3,7 @@
 import { Outbox } from "./outbox.js";
 import { askAccess, copyCode, hideBanner, showBanner } from "./parts.js";
 import { bubble, dayRow, isOwnSign, messageRow, tellState } from "./rows.js";
-import { about, begin, follow, forget, freshKey, history, post, session } from "./wire.js";
+import { SESSION, about, begin, follow, forget, freshKey, history, post, session } from "./wire.js";
 
 const PAGE = 50;
 const $ = (id) => document.getElementById(id);
@@ -163,7 +163,8 @@ async function beginSession() {
 function startFollowing() {
   stopFollowing();
   following = new AbortController();
-  follow(last, {
+  const { token } = session;
+  follow(last, token, {
     open: () => {
       setLink("on", "Connected");
       learnAbout().catch(() => {});
@@ -173,7 +174,7 @@ function startFollowing() {
       setLink("off", "Connection lost; trying again…");
       clearLive();
     },
-    gone: endOfSession,
+    gone: () => endOfSession(token),
     event: (name, data) => {
       if (name === "message") showMessage(data);
       if (name === "progress") showProgress(data);
@@ -186,7 +187,8 @@ function stopFollowing() {
   following = null;
 }
 
-function endOfSession() {
+function endOfSession(token) {
+  if (session.token !== token) return; // another tab has begun a new one already
   session.token = null;
   stopFollowing();
   clearLive();
@@ -194,12 +196,13 @@ function endOfSession() {
 }
 
 async function loadHistory() {
+  const { token } = session;
   try {
     const messages = await history();
     messages.forEach(showMessage);
     $("earlier").hidden = messages.length < PAGE;
   } catch (problem) {
-    if (problem.status === 401) endOfSession();
+    if (problem.status === 401) endOfSession(token);
   }
 }
 
@@ -232,15 +235,28 @@ async function newChat() {
     if (problem.status !== 401) return setLink("off", "Could not end this chat; please try again");
     session.token = null;
   }
+  outbox.clear();
+  $("outbox").replaceChildren();
+  emptyLog();
+  $("text").focus();
+}
+
+function emptyLog() {
   stopFollowing();
   clearLive();
-  outbox.clear();
-  for (const id of ["log", "outbox"]) $(id).replaceChildren();
+  $("log").replaceChildren();
   [last, oldest, lastDay] = [0, 0, ""];
   $("hello").hidden = false;
   $("fresh").hidden = $("earlier").hidden = true;
   setLink("on", "Ready");
-  $("text").focus();
+}
+
+/** Another tab began or ended a chat: all tabs show the same one. */
+async function changeSession() {
+  emptyLog();
+  if (!session.token) return;
+  await loadHistory();
+  if (session.token) startFollowing();
 }
 
 // ---- the banner
@@ -314,6 +330,9 @@ function wireUp() {
     unread = 0;
     document.title = title;
     learnAbout().catch(() => {});
+  });
+  addEventListener("storage", (event) => {
+    if (event.key === SESSION) changeSession();
   });
   setInterval(tellStep, 1000);
 }

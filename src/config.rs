@@ -9,6 +9,7 @@ use crate::secret::Secret;
 mod change;
 mod effective;
 mod environment;
+mod file;
 mod load;
 mod nearest;
 mod placeholder;
@@ -18,20 +19,23 @@ mod section;
 mod setting;
 mod tables;
 mod watch;
+mod write;
 
 pub use change::AT_START;
 pub use effective::Effective;
 pub use environment::{Environment, Origin, variable};
+pub use file::path;
 pub use load::{Reader, Watched, load, load_from};
 pub use nearest::nearest;
 pub use placeholder::is_placeholder;
-pub use problem::Problem;
+pub use problem::{Problem, Problems};
 pub use section::Section;
 pub use setting::Setting;
 pub use watch::Watch;
+pub use write::{try_out, write};
 
 /// What becomes of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// It comes back as it is; no agent is needed.
@@ -43,7 +47,7 @@ pub enum Mode {
 }
 
 /// How people are kept apart at the agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Isolation {
     /// A conversation for each chat, side by side.
@@ -55,7 +59,7 @@ pub enum Isolation {
 }
 
 /// What to do with a part whose confirmation was lost, where the network shows a repeat twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Uncertain {
     /// Send it again; counted.

@@ -101,6 +101,8 @@ codes! {
     AgentNoCredit "agent.no-credit" Later "add credit at Letta or at the model's provider";
     /// The agent does not exist.
     AgentMissing "agent.missing" Later "check `AGENT_ID`";
+    /// The conversation, identity or block that is stored here no longer exists at Letta.
+    AgentForgotten "agent.forgotten" Later "nothing; Broca makes it anew and sends again by itself";
     /// The agent is busy with another request of this conversation.
     AgentBusy "agent.busy" Later "wait; Broca sends again by itself";
     /// The agent's model asks for a slower pace.

@@ -12,6 +12,7 @@
 
 // words
 pub mod error;
+pub mod exchange;
 pub mod message;
 pub mod secret;
 pub mod shelf;
@@ -21,6 +22,7 @@ pub mod time;
 pub mod blocking;
 pub mod config;
 pub mod http;
+pub mod logging;
 pub mod retry;
 pub mod server;
 pub mod shutdown;
@@ -28,3 +30,10 @@ pub mod shutdown;
 // doors
 pub mod agent;
 pub mod endpoint;
+pub mod store;
+
+// stages, and what joins them
+pub mod bridge;
+
+// front
+pub mod cli;

@@ -1,3 +1,7 @@
-//! Parses, runs, prints the error with its hint, exits with its code.
+//! Broca's binary; see [`broca::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    broca::cli::main()
+}

@@ -1,6 +1,9 @@
-//! The one integration binary.
+//! The integration tests, in one binary.
 
+mod config;
+mod docs;
 mod feed;
+mod letta;
 mod page;
 mod support;
 mod webchat;

@@ -95,7 +95,7 @@ impl Environment {
             Err(error) => problems.push(Problem {
                 code: Code::ConfigMissing,
                 source: file.display().to_string(),
-                key: ".env".to_owned(),
+                key: String::new(),
                 message: format!("cannot be read: {error}"),
                 hint: "check the file and its permissions".to_owned(),
             }),
@@ -133,7 +133,7 @@ fn malformed(file: &Path, line: usize) -> Problem {
     Problem {
         code: Code::ConfigInvalid,
         source: format!("{}:{line}", file.display()),
-        key: ".env".to_owned(),
+        key: String::new(),
         message: "has a line that is not `NAME=value`".to_owned(),
         hint: "write `NAME=value`, and `#` before a comment; close each quote on its line"
             .to_owned(),

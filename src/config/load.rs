@@ -9,6 +9,7 @@ use toml::{Table, Value};
 use crate::error::Code;
 
 use super::environment::{Environment, Origin};
+use super::file::{Chosen, choose};
 use super::nearest::nearest;
 use super::section::Place;
 use super::{Config, Mode, Problem, Section, secrets, tables};
@@ -68,83 +69,10 @@ pub fn load_from(
         values: BTreeMap::new(),
     };
     let config = loading.config(chosen, readers);
-    match loading.problems.is_empty() {
-        true => Ok((config, loading.watched)),
-        false => Err(loading.problems),
-    }
-}
-
-/// The file that the configuration is read from.
-struct Chosen {
-    path: PathBuf,
-    /// Somebody named it, so that it must be there.
-    named: bool,
-}
-
-fn choose(file: Option<&Path>, environment: &Environment) -> Chosen {
-    let variable = environment.process.get("BROCA_CONFIG");
-    let variable = variable.filter(|text| !text.is_empty()).map(PathBuf::from);
-    let named = file.map(Path::to_path_buf).or(variable);
-    let path = named.clone().unwrap_or_else(|| PathBuf::from("broca.toml"));
-    Chosen {
-        path: std::path::absolute(&path).unwrap_or(path),
-        named: named.is_some(),
-    }
-}
-
-impl Chosen {
-    fn folder(&self) -> PathBuf {
-        self.path
-            .parent()
-            .map(Path::to_path_buf)
-            .unwrap_or_default()
-    }
-
-    fn shown(&self) -> String {
-        self.path.display().to_string()
-    }
-
-    fn read(&self, problems: &mut Vec<Problem>) -> Table {
-        let text = match std::fs::read_to_string(&self.path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !self.named => {
-                String::new()
-            }
-            Err(error) => {
-                problems.push(self.unreadable(&error));
-                return Table::new();
-            }
-        };
-        text.parse().unwrap_or_else(|error: toml::de::Error| {
-            problems.push(self.malformed(&text, &error));
-            Table::new()
-        })
-    }
-
-    fn unreadable(&self, error: &std::io::Error) -> Problem {
-        Problem {
-            code: Code::ConfigMissing,
-            source: self.shown(),
-            key: "--config".to_owned(),
-            message: format!("cannot be read: {error}"),
-            hint: "check the path, or run `broca init` to make a file".to_owned(),
-        }
-    }
-
-    /// Shows the place and not the line, in which a secret may stand.
-    fn malformed(&self, text: &str, error: &toml::de::Error) -> Problem {
-        let at = error.span().map_or(0, |span| span.start.min(text.len()));
-        let before = text.get(..at).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-        Problem {
-            code: Code::ConfigInvalid,
-            source: format!("{}:{line}:{column}", self.shown()),
-            key: "TOML".to_owned(),
-            message: "is malformed here".to_owned(),
-            hint: "see `broca.toml.example`; strings stand in quotes, and each key stands once"
-                .to_owned(),
-        }
+    if loading.problems.is_empty() {
+        Ok((config, loading.watched))
+    } else {
+        Err(loading.problems)
     }
 }
 

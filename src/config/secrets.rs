@@ -43,9 +43,10 @@ pub(super) fn readable_by_others(path: &Path) -> bool {
 }
 
 fn in_folder(program: &str, folder: &Path) -> PathBuf {
-    match program.contains('/') {
-        true => folder.join(program),
-        false => PathBuf::from(program),
+    if program.contains('/') {
+        folder.join(program)
+    } else {
+        PathBuf::from(program)
     }
 }
 
@@ -84,10 +85,10 @@ fn read(from: impl Read) -> std::io::Result<String> {
 }
 
 fn not_empty(text: String, what: &str) -> Result<String, String> {
-    match text.is_empty() {
-        true => Err(format!("finds nothing in {what}")),
-        false => Ok(text),
+    if text.is_empty() {
+        return Err(format!("finds nothing in {what}"));
     }
+    Ok(text)
 }
 
 #[cfg(test)]

@@ -120,6 +120,13 @@ impl Section {
         self.hidden(key, variables, Kind::Secret)
     }
 
+    /// Has the value of `key` shown without user, password and query from now on.
+    pub(super) fn conceal(&mut self, key: &str) {
+        if let Some(noted) = self.values.get_mut(key) {
+            noted.kind = Kind::Url;
+        }
+    }
+
     /// As [`Self::secret`], for an address that is shown without its password.
     pub(super) fn secret_url(&mut self, key: &str, variables: &[&str], default: &str) -> Secret {
         self.hidden(key, variables, Kind::Url).unwrap_or_else(|| {

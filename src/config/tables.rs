@@ -73,6 +73,7 @@ fn agent_id(section: &mut Section) -> Option<String> {
 fn agent_endpoint(section: &mut Section) -> String {
     let default = "https://api.letta.com".to_owned();
     let url = section.get("endpoint", &["AGENT_ENDPOINT"], default);
+    section.conceal("endpoint");
     let url = url.trim().trim_end_matches('/');
     let (scheme, host) = url.split_once("://").unwrap_or_default();
     match scheme.to_ascii_lowercase().as_str() {
@@ -153,10 +154,10 @@ fn file_address(path: &str, folder: &Path) -> Result<String, &'static str> {
     if !cfg!(feature = "sqlite") {
         return Err("names SQLite, which is not in this build: rebuild with `--features sqlite`");
     }
-    match path.is_empty() || path == ":memory:" {
-        true => Err("must be a path: messages are kept on disk"),
-        false => Ok(folder.join(path).to_string_lossy().into_owned()),
+    if path.is_empty() || path == ":memory:" {
+        return Err("must be a path: messages are kept on disk");
     }
+    Ok(folder.join(path).to_string_lossy().into_owned())
 }
 
 /// `[queue]`

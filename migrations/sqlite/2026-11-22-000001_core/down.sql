@@ -1,0 +1,13 @@
+DROP TABLE refusals;
+DROP TABLE attachments;
+DROP TABLE agent_ids;
+DROP TABLE shelf;
+DROP TABLE cursors;
+DROP TABLE parts;
+DROP TABLE replies;
+DROP TABLE attempts;
+DROP TABLE messages;
+DROP TABLE turns;
+DROP TABLE conversations;
+DROP TABLE profiles;
+DROP TABLE people;

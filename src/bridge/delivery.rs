@@ -1,0 +1,196 @@
+//! Delivery: claims replies, sends them part by part, resumes at the part reached.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::blocking;
+use crate::error::{Code, Error, Result, Retry};
+use crate::message::{Outbound, Part, PartId};
+use crate::retry::backoff;
+use crate::shutdown::Stop;
+use crate::store::Conn;
+use crate::store::outbox::{self, Claimed, Scope};
+use crate::store::state::ReplyState;
+use crate::time::Timestamp;
+
+use super::flow::Flow;
+
+pub(super) mod relay;
+
+/// Looks for work at least this often, whatever was or was not signalled.
+const AT_LEAST_EVERY: Duration = Duration::from_secs(30);
+/// The first wait after a part could not be sent.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+
+/// Claims and sends until told to stop.
+pub(super) struct Delivery {
+    pub(super) flow: Arc<Flow>,
+}
+
+impl Delivery {
+    /// Runs until `stop`, then until what is under way has been sent.
+    pub(super) async fn run(self, mut stop: Stop) {
+        let mut workers = JoinSet::new();
+        let this = Arc::new(self);
+        while !stop.is_told() {
+            let next = this.dispatch(&mut workers).await;
+            tokio::select! {
+                () = stop.told() => break,
+                () = this.flow.outbox.notified() => {}
+                Some(_) = workers.join_next() => {}
+                () = tokio::time::sleep(next) => {}
+            }
+            while workers.try_join_next().is_some() {}
+        }
+        while workers.join_next().await.is_some() {}
+    }
+
+    /// Starts what can be sent now. Gives how long nothing else will be due.
+    async fn dispatch(self: &Arc<Self>, workers: &mut JoinSet<()>) -> Duration {
+        loop {
+            let most = self
+                .flow
+                .config()
+                .outbox
+                .max_concurrent
+                .saturating_sub(workers.len());
+            if most == 0 {
+                return AT_LEAST_EVERY;
+            }
+            match self.claim(most).await {
+                Ok((claimed, _)) if !claimed.is_empty() => {
+                    let full = claimed.len() == most;
+                    for claimed in claimed {
+                        let this = Arc::clone(self);
+                        workers.spawn(async move { this.work(claimed).await });
+                    }
+                    if !full {
+                        return AT_LEAST_EVERY;
+                    }
+                }
+                Ok((_, due)) => {
+                    let now = Timestamp::now();
+                    return due.map_or(AT_LEAST_EVERY, |due| due.since(now).min(AT_LEAST_EVERY));
+                }
+                Err(error) => {
+                    log::error!(code = error.code.as_str(); "no reply can be claimed: {error}");
+                    return Duration::from_secs(1);
+                }
+            }
+        }
+    }
+
+    async fn claim(&self, most: usize) -> Result<(Vec<Claimed>, Option<Timestamp>)> {
+        let hosts = self.flow.hosts.all();
+        let uncertain = self.flow.config().outbox.uncertain;
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let work = move |conn: &mut Conn| {
+            let render = |out: &Outbound| -> Vec<Part> {
+                let endpoint = hosts.get(out.to.endpoint.as_str());
+                // A reply that breaks its renderer must not hold up all others.
+                let parts =
+                    endpoint.map(|host| catch_unwind(AssertUnwindSafe(|| host.render(out))));
+                parts.and_then(std::result::Result::ok).unwrap_or_default()
+            };
+            let scope = Scope {
+                endpoints: hosts.keys().map(|name| (*name).to_owned()).collect(),
+                render: &render,
+                shows_once: &|name| hosts.get(name).is_some_and(|host| host.shows_once()),
+                uncertain,
+                now: Timestamp::now(),
+            };
+            let claimed = outbox::claim(conn, most, &scope)?;
+            let due = if claimed.is_empty() {
+                outbox::next_due(conn, scope.now)?
+            } else {
+                None
+            };
+            Ok((claimed, due))
+        };
+        self.flow.store.write(work).await
+    }
+
+    async fn work(&self, claimed: Claimed) {
+        let (id, endpoint) = (claimed.reply, claimed.to.endpoint.clone());
+        if let Err(error) = self.deliver(claimed).await {
+            // The part stays marked as being sent; the next start decides what becomes of it.
+            log::error!(reply = id, endpoint = endpoint.as_str(), code = error.code.as_str();
+                "the reply could not be settled: {error}");
+        }
+    }
+
+    /// Sends the parts that are left, each confirmed before the next.
+    async fn deliver(&self, mut claimed: Claimed) -> Result<()> {
+        while let Some((index, part)) = claimed.next.clone() {
+            match self.send(&claimed, index, part).await {
+                Ok(receipt) => {
+                    let now = Timestamp::now();
+                    let said = move |conn: &mut Conn| outbox::said(conn, claimed, &receipt, now);
+                    claimed = self.flow.store.write(said).await?;
+                }
+                Err(error) => return self.unsent(claimed, error).await,
+            }
+        }
+        log::debug!(reply = claimed.reply, conversation = claimed.conversation,
+            endpoint = claimed.to.endpoint.as_str(); "the reply is said");
+        Ok(())
+    }
+
+    async fn send(
+        &self,
+        claimed: &Claimed,
+        index: u32,
+        part: Part,
+    ) -> Result<crate::message::Receipt> {
+        let Some(endpoint) = self.flow.hosts.get(&claimed.to.endpoint) else {
+            return Err(Error::new(
+                Code::EndpointUnreachable,
+                "the endpoint is closed",
+            ));
+        };
+        let (to, id) = (
+            claimed.to.clone(),
+            PartId {
+                reply: claimed.reply,
+                index,
+            },
+        );
+        blocking::run(move || endpoint.send(&to, &part, id)).await
+    }
+
+    /// The part did not go out, or nobody knows whether it did.
+    async fn unsent(&self, claimed: Claimed, error: Error) -> Result<()> {
+        let code = error.code;
+        log::warn!(reply = claimed.reply, conversation = claimed.conversation,
+            endpoint = claimed.to.endpoint.as_str(), code = code.as_str();
+            "the reply was not sent: {}", error.message());
+        let now = Timestamp::now();
+        let tries = u32::try_from(claimed.failures).unwrap_or(0) + 1;
+        let salt = claimed.reply.unsigned_abs();
+        let wait = error
+            .retry_after
+            .unwrap_or_else(|| backoff(tries, FIRST_WAIT, salt));
+        let write = move |conn: &mut Conn| {
+            let words = (code, error.message());
+            match error.retry() {
+                Retry::Never if code == Code::EndpointBlocked => {
+                    outbox::park_claimed(conn, &claimed, words, now)
+                }
+                Retry::Never => {
+                    outbox::finish(conn, &claimed, ReplyState::Failed, Some(words), now)
+                }
+                Retry::Later => {
+                    let counts = code != Code::EndpointRateLimited;
+                    outbox::put_back(conn, &claimed, true, counts, now.plus(wait), Some(words))
+                }
+                Retry::Uncertain => {
+                    outbox::put_back(conn, &claimed, false, true, now.plus(wait), Some(words))
+                }
+            }
+        };
+        self.flow.store.write(write).await
+    }
+}

@@ -1,0 +1,156 @@
+//! The processor: claims turns, lets the agent answer them, settles them with their replies.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use crate::agent::AgentClient;
+use crate::config::Mode;
+use crate::error::Result;
+use crate::exchange::{Prompt, Request};
+use crate::shutdown::Stop;
+use crate::store::queue::{self, Claimed, Scope};
+use crate::time::Timestamp;
+
+use super::flow::Flow;
+
+pub(super) mod lifeline;
+pub(super) mod pause;
+mod turn;
+
+/// Looks for work at least this often, whatever was or was not signalled.
+const AT_LEAST_EVERY: Duration = Duration::from_secs(30);
+
+/// The agent of the moment, if one is configured.
+pub(super) type Agents = watch::Receiver<Option<Arc<dyn AgentClient>>>;
+
+/// Claims and works until told to stop.
+pub(super) struct Processor {
+    pub(super) flow: Arc<Flow>,
+    pub(super) agents: Agents,
+}
+
+impl Processor {
+    /// Runs until `stop`, then gives running turns until `released` is told.
+    pub(super) async fn run(self, mut stop: Stop, released: Stop) {
+        let mut workers = JoinSet::new();
+        let this = Arc::new(self);
+        while !stop.is_told() {
+            let next = this.dispatch(&mut workers, &released).await;
+            tokio::select! {
+                () = stop.told() => break,
+                () = this.flow.queue.notified() => {}
+                Some(_) = workers.join_next() => {}
+                () = tokio::time::sleep(next) => {}
+            }
+            while workers.try_join_next().is_some() {}
+        }
+        while workers.join_next().await.is_some() {}
+    }
+
+    /// Starts what can run now. Gives how long nothing else will be due.
+    async fn dispatch(self: &Arc<Self>, workers: &mut JoinSet<()>, released: &Stop) -> Duration {
+        loop {
+            let most = self
+                .flow
+                .config()
+                .queue
+                .max_concurrent
+                .saturating_sub(workers.len());
+            if most == 0 {
+                return AT_LEAST_EVERY;
+            }
+            match self.claim(most).await {
+                Ok((claimed, _)) if !claimed.is_empty() => {
+                    let full = claimed.len() == most;
+                    for claimed in claimed {
+                        let (this, released) = (Arc::clone(self), released.clone());
+                        workers.spawn(async move { this.work(claimed, released).await });
+                    }
+                    if !full {
+                        return AT_LEAST_EVERY;
+                    }
+                }
+                Ok((_, due)) => {
+                    let now = Timestamp::now();
+                    return due.map_or(AT_LEAST_EVERY, |due| due.since(now).min(AT_LEAST_EVERY));
+                }
+                Err(error) => {
+                    log::error!(code = error.code.as_str(); "no turn can be claimed: {error}");
+                    return Duration::from_secs(1);
+                }
+            }
+        }
+    }
+
+    async fn claim(&self, most: usize) -> Result<(Vec<Claimed>, Option<Timestamp>)> {
+        let scope = Scope {
+            endpoints: self.flow.hosts.names(),
+            live: self.flow.health.agent_pause().is_none(),
+            boot: self.flow.boot.clone(),
+            agent: self.flow.agent_id(),
+            now: Timestamp::now(),
+        };
+        let agent = self.agents.borrow().clone();
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let work = move |conn: &mut _| {
+            let compose = |claimed: &Claimed| compose(agent.as_deref(), claimed);
+            let claimed = queue::claim(conn, most, &scope, &compose)?;
+            let due = if claimed.is_empty() {
+                queue::next_due(conn, scope.now)?
+            } else {
+                None
+            };
+            Ok((claimed, due))
+        };
+        self.flow.store.write(work).await
+    }
+
+    async fn work(&self, claimed: Claimed, released: Stop) {
+        let (id, claim) = (claimed.turn, claimed.claim);
+        let endpoint = claimed.to.endpoint.clone();
+        if let Err(error) = turn::Work::new(self, claimed, released).run().await {
+            // The turn stays claimed under this daemon; it is claimable again after a restart.
+            let code = error.code.as_str();
+            log::error!(turn = id, attempt = claim, endpoint = endpoint.as_str(), code = code;
+                "the turn could not be settled: {error}");
+            self.rescue(id, claim).await;
+        }
+        self.flow.outbox.notify_one();
+    }
+
+    /// Tries to give back a turn whose settling failed, until the database takes it.
+    async fn rescue(&self, turn: i64, claim: i64) {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let work = move |conn: &mut _| queue::release(conn, turn, claim, Timestamp::now());
+            if self.flow.store.write(work).await.is_ok() {
+                return;
+            }
+        }
+    }
+}
+
+/// The request of a turn whose ids are all known; it is then begun within its claim.
+fn compose(agent: Option<&dyn AgentClient>, claimed: &Claimed) -> Option<Request> {
+    let agent = agent.filter(|agent| {
+        claimed.mode == Mode::Live
+            && !claimed.stop_asked
+            && !agent.enters()
+            && agent.is_prepared(&claimed.ids)
+    })?;
+    Some(agent.compose(&prompt(claimed), &claimed.ids))
+}
+
+fn prompt(claimed: &Claimed) -> Prompt {
+    Prompt {
+        endpoint: claimed.to.endpoint.clone(),
+        said: claimed.said.clone(),
+        told: claimed.told.clone(),
+    }
+}
+
+/// A guard against too many threads: calls to the agent that are not turns.
+pub(super) static SIDE_CALLS: Semaphore = Semaphore::const_new(4);

@@ -1,0 +1,478 @@
+//! One turn in the hands of a worker: attempt, fate, settlement.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::agent::AgentClient;
+use crate::blocking;
+use crate::bridge::flow::StopGuard;
+use crate::bridge::words;
+use crate::config::Mode;
+use crate::error::{Code, Error, Result, Retry};
+use crate::exchange::{Answer, Approval, Attempt, Fate, How, Verdict};
+use crate::message::{Progress, Step};
+use crate::retry::backoff;
+use crate::shutdown::Stop;
+use crate::store::queue::{self, AttemptEnd, AttemptState, Claimed, Ending, PutBack};
+use crate::store::{Conn, agent_ids};
+use crate::time::Timestamp;
+
+use super::{Processor, SIDE_CALLS, pause, prompt};
+
+/// A turn that was begun this often without any outcome takes its worker down with it.
+const POISON: i32 = 20;
+/// The first wait after a failure.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// The wait before a fate is looked up again.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// What the agent said of an attempt, or why it said nothing.
+type Heard = Result<Fate>;
+
+/// A worker's turn.
+pub(super) struct Work<'a> {
+    processor: &'a Processor,
+    claimed: Claimed,
+    released: Stop,
+    /// What the agent knows of the person once this turn is answered.
+    tells: Option<String>,
+}
+
+impl<'a> Work<'a> {
+    pub(super) fn new(processor: &'a Processor, claimed: Claimed, released: Stop) -> Self {
+        Self {
+            processor,
+            claimed,
+            released,
+            tells: None,
+        }
+    }
+
+    /// Works on the turn until it is settled or put back.
+    pub(super) async fn run(mut self) -> Result<()> {
+        match self.claimed.mode {
+            Mode::Echo | Mode::Listen => self.echo().await,
+            Mode::Live if self.claimed.barren > POISON => {
+                let error = Error::new(
+                    Code::TurnPoison,
+                    "the turn was begun many times without an outcome",
+                );
+                self.fail(None, &error).await
+            }
+            Mode::Live => self.live().await,
+        }
+    }
+
+    async fn echo(&self) -> Result<()> {
+        let texts: Vec<_> = self
+            .claimed
+            .said
+            .iter()
+            .map(|said| said.text.clone())
+            .collect();
+        self.settle(None, Ending::Replied(vec![texts.join("\n")]))
+            .await
+    }
+
+    async fn live(&mut self) -> Result<()> {
+        let Some(agent) = self.processor.agents.borrow().clone() else {
+            let error = Error::new(Code::AgentNotConfigured, "no agent is configured");
+            return self.fail(None, &error).await;
+        };
+        let flow = &self.processor.flow;
+        let stop = flow.stops.enter(self.claimed.turn);
+        if self.claimed.stop_asked {
+            stop.signal.notify_one();
+            if self.claimed.open.is_none() {
+                return self
+                    .settle(None, Ending::Stopped(words::STOPPED.to_owned()))
+                    .await;
+            }
+        }
+        let started = match self.start(&agent).await {
+            Ok(Some(started)) => started,
+            Ok(None) => return Ok(()),
+            Err(error) => return self.unprepared(&error).await,
+        };
+        self.show(Step::Thinking);
+        let done = self.follow(&agent, started, &stop).await;
+        self.show(Step::Over);
+        done
+    }
+
+    /// The attempt to make, and whether it may have been made before. `None` where the claim was lost.
+    async fn start(&mut self, agent: &Arc<dyn AgentClient>) -> Result<Option<(Attempt, How)>> {
+        if let Some(open) = self.claimed.open.take() {
+            if agent.enters() {
+                self.enter(agent).await?;
+            }
+            return Ok(Some((open, How::Resume)));
+        }
+        if let Some(begun) = self.claimed.begun.take() {
+            return Ok(Some((begun, How::Start)));
+        }
+        self.prepare(agent).await?;
+        if agent.enters() {
+            self.enter(agent).await?;
+        }
+        let request = agent.compose(&prompt(&self.claimed), &self.claimed.ids);
+        let (turn, claim) = (self.claimed.turn, self.claimed.claim);
+        let begin =
+            move |conn: &mut Conn| queue::begin(conn, turn, claim, &request, Timestamp::now());
+        let begun = self.processor.flow.store.write(begin).await?;
+        Ok(begun.map(|attempt| (attempt, How::Start)))
+    }
+
+    /// Completes and stores the ids at the agent.
+    async fn prepare(&mut self, agent: &Arc<dyn AgentClient>) -> Result<()> {
+        if agent.is_prepared(&self.claimed.ids) {
+            return Ok(());
+        }
+        let client = Arc::clone(agent);
+        let (claimed, endpoint) = (self.claimed.clone(), self.claimed.to.endpoint.clone());
+        let ids = blocking::run(move || {
+            let about = &claimed.said.first().ok_or_else(no_message)?.by;
+            client.prepare(claimed.conversation, about, &endpoint, &claimed.ids)
+        })
+        .await?;
+        self.claimed.ids = ids.clone();
+        let (agent_id, conversation) = (self.processor.flow.agent_id(), self.claimed.conversation);
+        let person = self.claimed.said.first().ok_or_else(no_message)?.by.person;
+        let store = &self.processor.flow.store;
+        store
+            .write(move |conn| agent_ids::store(conn, &agent_id, conversation, person, &ids))
+            .await
+    }
+
+    /// Puts the person's memory before the agent, having noted that it will.
+    async fn enter(&self, agent: &Arc<dyn AgentClient>) -> Result<()> {
+        let (agent_id, ids) = (self.processor.flow.agent_id(), self.claimed.ids.clone());
+        let noted = ids.clone();
+        let note =
+            move |conn: &mut Conn| agent_ids::attaching(conn, &agent_id, &noted, Timestamp::now());
+        self.processor.flow.store.write(note).await?;
+        let client = Arc::clone(agent);
+        blocking::run(move || client.enter(&ids)).await
+    }
+
+    /// Takes the person's memory away from the agent again.
+    async fn leave(&self, agent: &Arc<dyn AgentClient>) {
+        let Some(block) = self.claimed.ids.block.clone().filter(|_| agent.enters()) else {
+            return;
+        };
+        let (client, ids) = (Arc::clone(agent), self.claimed.ids.clone());
+        if let Err(error) = blocking::run(move || client.leave(&ids)).await {
+            // The row stays: the next turn or start undoes it.
+            log::warn!(turn = self.claimed.turn, code = error.code.as_str();
+                "the person's memory stays attached for now: {error}");
+            return;
+        }
+        let agent_id = self.processor.flow.agent_id();
+        let note = move |conn: &mut Conn| agent_ids::detached(conn, &agent_id, &block);
+        if let Err(error) = self.processor.flow.store.write(note).await {
+            log::warn!(turn = self.claimed.turn; "a detached block could not be noted: {error}");
+        }
+    }
+
+    /// Follows attempts to the turn's end: an approval leads to a further attempt.
+    async fn follow(
+        &mut self,
+        agent: &Arc<dyn AgentClient>,
+        (mut attempt, mut how): (Attempt, How),
+        stop: &StopGuard<'_>,
+    ) -> Result<()> {
+        loop {
+            self.tells = Some(attempt.request.tells.clone());
+            let heard = self.hear(agent, &attempt, how, stop).await;
+            let Ok(Fate::Answered(Answer::Approval(approval))) = heard else {
+                self.leave(agent).await;
+                return self.conclude(attempt, heard).await;
+            };
+            match self.deny(agent, &attempt, &approval).await? {
+                Some(next) => (attempt, how) = (next, How::Start),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Hears what becomes of the attempt: looks up first where it may have been sent before.
+    async fn hear(
+        &self,
+        agent: &Arc<dyn AgentClient>,
+        attempt: &Attempt,
+        how: How,
+        stop: &StopGuard<'_>,
+    ) -> Heard {
+        if how == How::Start {
+            return self.converse(agent, attempt, how, stop).await;
+        }
+        if self.claimed.stop_asked {
+            self.cancel(agent, attempt).await?;
+        }
+        let (client, wanted) = (Arc::clone(agent), attempt.clone());
+        match blocking::run(move || client.look_up(&wanted)).await? {
+            Fate::Absent if self.claimed.stop_asked => Ok(Fate::Cancelled),
+            Fate::Absent | Fate::Running => self.converse(agent, attempt, how, stop).await,
+            fate => Ok(fate),
+        }
+    }
+
+    /// Sends the attempt and waits; a stop asked for meanwhile cancels it at the agent.
+    async fn converse(
+        &self,
+        agent: &Arc<dyn AgentClient>,
+        attempt: &Attempt,
+        how: How,
+        stop: &StopGuard<'_>,
+    ) -> Heard {
+        let (client, sent) = (Arc::clone(agent), attempt.clone());
+        let (progress, to, turn) = (
+            self.processor.flow.progress.clone(),
+            self.claimed.to.clone(),
+            self.claimed.turn,
+        );
+        let mut call = std::pin::pin!(blocking::run(move || {
+            client.converse(&sent, how, &mut |step| {
+                let _ = progress.send(Arc::new(Progress {
+                    to: to.clone(),
+                    turn,
+                    step,
+                }));
+            })
+        }));
+        loop {
+            tokio::select! {
+                heard = &mut call => return heard,
+                () = stop.signal.notified() => {
+                    if let Err(error) = self.cancel(agent, attempt).await {
+                        log::warn!(turn = self.claimed.turn, code = error.code.as_str();
+                            "the turn could not be stopped: {error}");
+                    }
+                }
+            }
+        }
+    }
+
+    async fn cancel(&self, agent: &Arc<dyn AgentClient>, attempt: &Attempt) -> Result<()> {
+        let _permit = SIDE_CALLS.acquire().await.expect("it is never closed");
+        let (client, attempt) = (Arc::clone(agent), attempt.clone());
+        blocking::run(move || client.cancel(&attempt)).await
+    }
+
+    /// Denies a tool that nobody here can approve, so that the conversation never waits in silence.
+    async fn deny(
+        &self,
+        agent: &Arc<dyn AgentClient>,
+        attempt: &Attempt,
+        approval: &Approval,
+    ) -> Result<Option<Attempt>> {
+        log::warn!(turn = self.claimed.turn, endpoint = self.claimed.to.endpoint.as_str();
+            "the agent asks for leave to use {}; it is denied", approval.tools.join(", "));
+        let verdict = Verdict::Deny(words::DENIED.to_owned());
+        let request = agent.decide(approval, &verdict, &attempt.request);
+        let ended = ended(attempt, AttemptState::Answered, None);
+        let (claimed, said) = (self.claimed.clone(), approval.said.clone());
+        let note = move |conn: &mut Conn| {
+            queue::next_attempt(conn, &claimed, &ended, &said, &request, Timestamp::now())
+        };
+        self.processor.flow.store.write(note).await
+    }
+
+    /// Settles the turn or puts it back, by what was heard.
+    async fn conclude(&self, attempt: Attempt, heard: Heard) -> Result<()> {
+        match heard {
+            Ok(Fate::Answered(Answer::Said(texts))) => {
+                self.settle(
+                    Some(ended(&attempt, AttemptState::Answered, None)),
+                    Ending::Replied(texts),
+                )
+                .await
+            }
+            Ok(Fate::Answered(Answer::Silent)) => {
+                self.settle(
+                    Some(ended(&attempt, AttemptState::Answered, None)),
+                    Ending::Silent,
+                )
+                .await
+            }
+            Ok(Fate::Cancelled) => {
+                let end = ended(&attempt, AttemptState::Cancelled, None);
+                self.settle(Some(end), Ending::Stopped(words::STOPPED.to_owned()))
+                    .await
+            }
+            Ok(Fate::Failed(error)) => self.agent_failed(&attempt, &error).await,
+            Ok(
+                Fate::Absent | Fate::Running | Fate::Unknown | Fate::Answered(Answer::Approval(_)),
+            ) => {
+                let error = Error::new(
+                    Code::AgentDropped,
+                    "what became of the message is not known yet",
+                );
+                self.unknown(&error).await
+            }
+            Err(error) => self.unheard(&attempt, &error).await,
+        }
+    }
+
+    /// The agent said that the attempt failed.
+    async fn agent_failed(&self, attempt: &Attempt, error: &Error) -> Result<()> {
+        let end = ended(attempt, AttemptState::Failed, Some(error));
+        let flow = &self.processor.flow;
+        if error.code.pauses_queue() {
+            pause::begin(flow, error);
+            return self.again(Some(end), false, error).await;
+        }
+        let budget = i32::try_from(flow.config().queue.max_attempts).unwrap_or(i32::MAX);
+        if error.retry() == Retry::Later && self.claimed.failures + 1 < budget {
+            return self.again(Some(end), true, error).await;
+        }
+        self.fail(Some(end), error).await
+    }
+
+    /// The agent did not say what became of the attempt.
+    async fn unheard(&self, attempt: &Attempt, error: &Error) -> Result<()> {
+        if self.released.is_told() {
+            return self.unknown(error).await;
+        }
+        if error.code.pauses_queue() {
+            pause::begin(&self.processor.flow, error);
+        }
+        match error.retry() {
+            Retry::Uncertain => self.unknown(error).await,
+            Retry::Never => {
+                self.fail(
+                    Some(ended(attempt, AttemptState::Failed, Some(error))),
+                    error,
+                )
+                .await
+            }
+            Retry::Later if error.code == Code::AgentForgotten => {
+                self.forget(Some(attempt), error).await
+            }
+            Retry::Later => self.again(None, false, error).await,
+        }
+    }
+
+    /// Nothing could be sent, since the agent's ids could not be made or its memory not be attached.
+    async fn unprepared(&self, error: &Error) -> Result<()> {
+        if error.code.pauses_queue() {
+            pause::begin(&self.processor.flow, error);
+        }
+        match error.retry() {
+            Retry::Never if self.claimed.open.is_none() => self.fail(None, error).await,
+            _ if error.code == Code::AgentForgotten => self.forget(None, error).await,
+            _ => self.again(None, false, error).await,
+        }
+    }
+
+    /// What is stored of the agent's side is gone there: it is made anew on the next try.
+    async fn forget(&self, attempt: Option<&Attempt>, error: &Error) -> Result<()> {
+        let (agent, conversation) = (self.processor.flow.agent_id(), self.claimed.conversation);
+        let person = self.claimed.said.first().ok_or_else(no_message)?.by.person;
+        let drop = move |conn: &mut Conn| agent_ids::forget(conn, &agent, conversation, person);
+        self.processor.flow.store.write(drop).await?;
+        let end = attempt.map(|attempt| ended(attempt, AttemptState::Failed, Some(error)));
+        self.again(end, false, error).await
+    }
+
+    /// Tried again later; certainly nothing of it runs at the agent.
+    async fn again(&self, end: Option<AttemptEnd>, counts: bool, error: &Error) -> Result<()> {
+        let tries = u32::try_from(self.claimed.claim).unwrap_or(u32::MAX);
+        let salt = self.claimed.turn.unsigned_abs();
+        let wait = error
+            .retry_after
+            .unwrap_or_else(|| backoff(tries, FIRST_WAIT, salt));
+        self.put_back(end, counts, false, wait, Some(error)).await
+    }
+
+    /// Looked up again soon; it may be at work at the agent, so its lane stays taken.
+    async fn unknown(&self, error: &Error) -> Result<()> {
+        let wait = if self.released.is_told() {
+            Duration::ZERO
+        } else {
+            LOOK_AGAIN
+        };
+        self.put_back(None, false, true, wait, Some(error)).await
+    }
+
+    async fn put_back(
+        &self,
+        ended: Option<AttemptEnd>,
+        counts: bool,
+        held: bool,
+        wait: Duration,
+        error: Option<&Error>,
+    ) -> Result<()> {
+        let words = error.map(|error| (error.code, error.message().to_owned()));
+        if let Some(error) = error {
+            log::info!(turn = self.claimed.turn, conversation = self.claimed.conversation,
+                endpoint = self.claimed.to.endpoint.as_str(), attempt = self.claimed.claim,
+                code = error.code.as_str(); "the turn waits: {}", error.message());
+        }
+        let claimed = self.claimed.clone();
+        let write = move |conn: &mut Conn| {
+            let now = Timestamp::now();
+            let back = PutBack {
+                due: now.plus(wait),
+                ended,
+                counts,
+                held,
+                error: words,
+            };
+            queue::put_back(conn, &claimed, &back, now)
+        };
+        self.processor.flow.store.write(write).await.map(|_| ())
+    }
+
+    async fn fail(&self, end: Option<AttemptEnd>, error: &Error) -> Result<()> {
+        log::warn!(turn = self.claimed.turn, conversation = self.claimed.conversation,
+            endpoint = self.claimed.to.endpoint.as_str(), attempt = self.claimed.claim,
+            code = error.code.as_str(); "the turn failed: {}; hint: {}", error.message(), error.advice());
+        let ending = Ending::Failed(error.code, error.message().to_owned(), words::failed(error));
+        self.settle(end, ending).await
+    }
+
+    async fn settle(&self, end: Option<AttemptEnd>, ending: Ending) -> Result<()> {
+        let claimed = self.claimed.clone();
+        let agent = self.processor.flow.agent_id();
+        let tells = self
+            .tells
+            .clone()
+            .filter(|_| matches!(ending, Ending::Replied(_) | Ending::Silent));
+        let write = move |conn: &mut Conn| {
+            let mine = queue::settle(conn, &claimed, end.as_ref(), &ending, Timestamp::now())?;
+            if let Some(tells) = tells.filter(|_| mine) {
+                agent_ids::told(conn, &agent, claimed.conversation, &tells)?;
+            }
+            Ok(mine)
+        };
+        let mine = self.processor.flow.store.write(write).await?;
+        let took = Timestamp::now().since(self.claimed.created_at).as_millis();
+        log::info!(turn = self.claimed.turn, conversation = self.claimed.conversation,
+            endpoint = self.claimed.to.endpoint.as_str(), attempt = self.claimed.claim;
+            "the turn is settled after {took} ms{}", if mine { "" } else { ", by another worker" });
+        Ok(())
+    }
+
+    fn show(&self, step: Step) {
+        let (to, turn) = (self.claimed.to.clone(), self.claimed.turn);
+        let _ = self
+            .processor
+            .flow
+            .progress
+            .send(Arc::new(Progress { to, turn, step }));
+    }
+}
+
+fn ended(attempt: &Attempt, how: AttemptState, error: Option<&Error>) -> AttemptEnd {
+    let error = error.map(|error| (error.code, error.message().to_owned()));
+    AttemptEnd {
+        id: attempt.id,
+        how,
+        error,
+    }
+}
+
+fn no_message() -> Error {
+    Error::new(Code::StoreFailed, "a turn without a message")
+}

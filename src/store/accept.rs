@@ -1,0 +1,445 @@
+//! The accept transaction: messages, their turns, commands' replies and the cursor, all or nothing.
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+
+use crate::config::Mode;
+use crate::error::{Code, Error, Result};
+use crate::message::{Cursor, Inbound, Join, Outcome, ReplyKind};
+use crate::time::Timestamp;
+
+use super::people::{Conversation, Profile};
+use super::schema::{cursors, messages, refusals, turns};
+use super::state::{TurnState, mode_text};
+use super::{Conn, outbox, people, queue};
+
+/// A refused sender is told so at most once in this time.
+const NOTICE_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What intake made of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// To be answered by the agent.
+    Turn {
+        /// The text.
+        text: String,
+        /// Wanted company.
+        join: Option<Join>,
+    },
+    /// A new text of an earlier message.
+    Edit {
+        /// The earlier message's key.
+        of: String,
+        /// The new text.
+        text: String,
+    },
+    /// A command, already answered.
+    Command {
+        /// Broca's words.
+        reply: String,
+    },
+    /// `/status`: these words, and how much waits in this conversation.
+    Status {
+        /// The words before the count.
+        head: String,
+    },
+    /// `/stop`.
+    Stop,
+    /// The chat can be reached again, or no longer.
+    Reachable(bool),
+    /// To be kept, and nothing else.
+    Keep,
+    /// From someone who may not talk, with what they are told.
+    Refuse {
+        /// The words, if they are to be told anything.
+        notice: Option<String>,
+    },
+}
+
+/// A message and what is to become of it.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The message.
+    pub inbound: Inbound,
+    /// What intake made of it.
+    pub wish: Wish,
+}
+
+/// What holds for a whole batch.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// Stamped on each turn.
+    pub mode: Mode,
+    /// Whether live turns touch the whole agent, and share one lane.
+    pub agent_wide: bool,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// What the transaction did.
+#[derive(Debug, Default)]
+pub struct Accepted {
+    /// For each entry.
+    pub outcomes: Vec<Outcome>,
+    /// Running turns that their people want stopped.
+    pub to_stop: Vec<i64>,
+}
+
+/// The endpoint's cursor.
+pub fn cursor(conn: &mut Conn, endpoint: &str, account: &str) -> Result<Option<Cursor>> {
+    let value = cursors::table
+        .find((endpoint, account))
+        .select(cursors::value)
+        .first(conn);
+    Ok(value.optional()?.map(Cursor))
+}
+
+/// Stores `entries` and `cursor`. Runs in one transaction.
+pub fn accept(
+    conn: &mut Conn,
+    endpoint: &str,
+    account: &str,
+    entries: &[Entry],
+    cursor: Option<&Cursor>,
+    rules: &Rules,
+) -> Result<Accepted> {
+    let mut done = Accepted::default();
+    for entry in entries {
+        let outcome = take(conn, entry, rules, &mut done.to_stop)?;
+        done.outcomes.push(outcome);
+    }
+    if let Some(cursor) = cursor {
+        let row = cursors::table.find((endpoint, account));
+        let set = (
+            cursors::value.eq(&cursor.0),
+            cursors::updated_at.eq(rules.now.0),
+        );
+        if diesel::update(row).set(set).execute(conn)? == 0 {
+            diesel::insert_into(cursors::table)
+                .values((
+                    cursors::endpoint.eq(endpoint),
+                    cursors::account.eq(account),
+                    set.0,
+                    set.1,
+                ))
+                .execute(conn)?;
+        }
+    }
+    Ok(done)
+}
+
+fn take(conn: &mut Conn, entry: &Entry, rules: &Rules, to_stop: &mut Vec<i64>) -> Result<Outcome> {
+    let Entry { inbound, wish } = entry;
+    if let Wish::Refuse { notice } = wish {
+        return refuse(
+            conn,
+            inbound,
+            Code::AccessRefused,
+            notice.as_deref(),
+            rules.now,
+        );
+    }
+    if is_seen(conn, inbound)? {
+        return Ok(Outcome::Seen);
+    }
+    let profile = people::meet(conn, &inbound.address.endpoint, &inbound.from, rules.now)?;
+    if !profile.active {
+        let notice = Some("The operator of this agent has switched off your access.");
+        return refuse(conn, inbound, Code::AccessInactive, notice, rules.now);
+    }
+    let place = people::conversation(conn, &inbound.address, rules.now)?;
+    if *wish == Wish::Reachable(false) {
+        outbox::park(conn, place.id)?;
+    } else if !place.reachable {
+        outbox::unpark(conn, place.id, rules.now)?;
+    }
+    let row = Row {
+        inbound,
+        profile,
+        place,
+        rules,
+    };
+    row.store(conn, wish, to_stop)?;
+    Ok(Outcome::New)
+}
+
+fn is_seen(conn: &mut Conn, inbound: &Inbound) -> Result<bool> {
+    let address = &inbound.address;
+    let same = messages::table.filter(
+        messages::endpoint
+            .eq(&address.endpoint)
+            .and(messages::account.eq(&address.account))
+            .and(messages::key.eq(&inbound.key)),
+    );
+    let found: Option<i64> = same.select(messages::id).first(conn).optional()?;
+    Ok(found.is_some())
+}
+
+/// Counts a message that is not taken, and tells its sender so if that has not been done today.
+fn refuse(
+    conn: &mut Conn,
+    inbound: &Inbound,
+    code: Code,
+    notice: Option<&str>,
+    now: Timestamp,
+) -> Result<Outcome> {
+    let address = &inbound.address;
+    let row = refusals::table.find((&address.endpoint, &address.account, &inbound.from.id));
+    let known: Option<Option<i64>> = row.select(refusals::noticed_at).first(conn).optional()?;
+    let told_at = known.flatten().map(Timestamp);
+    let tell = notice.filter(|_| told_at.is_none_or(|at| now.since(at) >= NOTICE_EVERY));
+    let noticed = if tell.is_some() {
+        Some(now.0)
+    } else {
+        told_at.map(|at| at.0)
+    };
+    let set = (
+        refusals::code.eq(code.as_str()),
+        refusals::last_at.eq(now.0),
+        refusals::noticed_at.eq(noticed),
+    );
+    if known.is_some() {
+        let more = refusals::times.eq(refusals::times + 1);
+        diesel::update(row)
+            .set((more, set.0, set.1, set.2))
+            .execute(conn)?;
+    } else {
+        diesel::insert_into(refusals::table)
+            .values((
+                refusals::endpoint.eq(&address.endpoint),
+                refusals::account.eq(&address.account),
+                refusals::sender.eq(&inbound.from.id),
+                refusals::times.eq(1),
+                refusals::first_at.eq(now.0),
+                (set.0, set.1, set.2),
+            ))
+            .execute(conn)?;
+    }
+    if let Some(words) = tell {
+        let place = people::conversation(conn, address, now)?;
+        outbox::say(
+            conn,
+            place.id,
+            &address.endpoint,
+            None,
+            ReplyKind::Notice,
+            words,
+            now,
+        )?;
+    }
+    Ok(Outcome::Refused(Error::new(
+        code,
+        format!("`{}` may not talk to this agent", inbound.from.id),
+    )))
+}
+
+/// A new message on its way into the tables.
+struct Row<'a> {
+    inbound: &'a Inbound,
+    profile: Profile,
+    place: Conversation,
+    rules: &'a Rules,
+}
+
+impl Row<'_> {
+    fn store(&self, conn: &mut Conn, wish: &Wish, to_stop: &mut Vec<i64>) -> Result<()> {
+        match wish {
+            Wish::Turn { text, join } => self.turn(conn, text, join.as_ref()),
+            Wish::Edit { of, text } => self.edit(conn, of, text),
+            Wish::Command { reply } => self.command(conn, reply),
+            Wish::Status { head } => {
+                let waiting = self.waiting(conn)?;
+                self.command(conn, &format!("{head}\nWaiting in this chat: {waiting}"))
+            }
+            Wish::Stop => self.stop(conn, to_stop),
+            Wish::Reachable(_) | Wish::Keep => self.message(conn, None, "other", None),
+            Wish::Refuse { .. } => unreachable!("refused before it has a place"),
+        }
+    }
+
+    /// The message's own row.
+    fn message(
+        &self,
+        conn: &mut Conn,
+        turn: Option<i64>,
+        kind: &str,
+        text: Option<&str>,
+    ) -> Result<()> {
+        let address = &self.inbound.address;
+        diesel::insert_into(messages::table)
+            .values((
+                messages::turn.eq(turn),
+                messages::conversation.eq(self.place.id),
+                messages::profile.eq(self.profile.id),
+                messages::endpoint.eq(&address.endpoint),
+                messages::account.eq(&address.account),
+                messages::key.eq(&self.inbound.key),
+                messages::kind.eq(kind),
+                messages::text.eq(text),
+                messages::raw.eq(&self.inbound.raw),
+                messages::received_at.eq(self.rules.now.0),
+            ))
+            .execute(conn)?;
+        Ok(())
+    }
+
+    fn turn(&self, conn: &mut Conn, text: &str, join: Option<&Join>) -> Result<()> {
+        let turn = match join {
+            Some(join) => match self.joined(conn, join)? {
+                Some(turn) => turn,
+                None => self.new_turn(conn, Some(join))?,
+            },
+            None => self.new_turn(conn, None)?,
+        };
+        self.message(conn, Some(turn), "text", Some(text))
+    }
+
+    /// The turn before, if it still waits, is of the same person, and takes company; due later now.
+    fn joined(&self, conn: &mut Conn, join: &Join) -> Result<Option<i64>> {
+        let last: Option<(i64, i64, i64, String, Option<String>)> = turns::table
+            .filter(
+                turns::conversation
+                    .eq(self.place.id)
+                    .and(turns::settled_at.is_null()),
+            )
+            .order(turns::id.desc())
+            .select((
+                turns::id,
+                turns::claim,
+                turns::profile,
+                turns::state,
+                turns::join_key,
+            ))
+            .first(conn)
+            .optional()?;
+        let waits = |(_, claim, profile, state, key): &(i64, i64, i64, String, Option<String>)| {
+            *claim == 0
+                && *profile == self.profile.id
+                && state == TurnState::Ready.as_str()
+                && key.as_deref() == Some(&join.key)
+        };
+        let Some((turn, ..)) = last.filter(waits) else {
+            return Ok(None);
+        };
+        let due = self.rules.now.plus(Duration::from_millis(join.quiet_ms));
+        diesel::update(turns::table.find(turn))
+            .set(turns::due_at.eq(due.0))
+            .execute(conn)?;
+        Ok(Some(turn))
+    }
+
+    fn new_turn(&self, conn: &mut Conn, join: Option<&Join>) -> Result<i64> {
+        let Rules {
+            mode,
+            agent_wide,
+            now,
+        } = *self.rules;
+        let quiet = Duration::from_millis(join.map_or(0, |join| join.quiet_ms));
+        let kept = mode == Mode::Listen;
+        let state = if kept {
+            TurnState::Kept
+        } else {
+            TurnState::Ready
+        };
+        let id = diesel::insert_into(turns::table)
+            .values((
+                turns::conversation.eq(self.place.id),
+                turns::profile.eq(self.profile.id),
+                turns::endpoint.eq(&self.inbound.address.endpoint),
+                turns::lane.eq(queue::lane(self.place.id, agent_wide && mode == Mode::Live)),
+                turns::mode.eq(mode_text(mode)),
+                turns::state.eq(state.as_str()),
+                turns::due_at.eq(now.plus(quiet).0),
+                turns::join_key.eq(join.map(|join| join.key.as_str())),
+                turns::created_at.eq(now.0),
+                turns::settled_at.eq(kept.then_some(now.0)),
+            ))
+            .returning(turns::id)
+            .get_result(conn)?;
+        Ok(id)
+    }
+
+    /// Replaces the text that still waits; what the agent has already read is corrected by a new turn.
+    fn edit(&self, conn: &mut Conn, of: &str, text: &str) -> Result<()> {
+        let address = &self.inbound.address;
+        let original: Option<(i64, i64, String)> = messages::table
+            .inner_join(turns::table.on(messages::turn.eq(turns::id.nullable())))
+            .filter(
+                messages::endpoint
+                    .eq(&address.endpoint)
+                    .and(messages::account.eq(&address.account)),
+            )
+            .filter(messages::key.eq(of))
+            .select((messages::id, turns::claim, turns::state))
+            .first(conn)
+            .optional()?;
+        match original {
+            None => self.message(conn, None, "edit", Some(text)),
+            Some((message, 0, state)) if state == TurnState::Ready.as_str() => {
+                let row = messages::table.find(message);
+                diesel::update(row)
+                    .set(messages::text.eq(text))
+                    .execute(conn)?;
+                self.message(conn, None, "edit", Some(text))
+            }
+            Some(_) => self.turn(conn, &format!("(edited) {text}"), None),
+        }
+    }
+
+    fn command(&self, conn: &mut Conn, reply: &str) -> Result<()> {
+        self.message(conn, None, "command", None)?;
+        self.say(conn, reply)
+    }
+
+    fn say(&self, conn: &mut Conn, words: &str) -> Result<()> {
+        let endpoint = &self.inbound.address.endpoint;
+        outbox::say(
+            conn,
+            self.place.id,
+            endpoint,
+            None,
+            ReplyKind::Notice,
+            words,
+            self.rules.now,
+        )?;
+        Ok(())
+    }
+
+    fn waiting(&self, conn: &mut Conn) -> Result<i64> {
+        Ok(turns::table
+            .filter(
+                turns::conversation
+                    .eq(self.place.id)
+                    .and(turns::settled_at.is_null()),
+            )
+            .count()
+            .get_result(conn)?)
+    }
+
+    /// Stops what is answered now; what nobody works on ends here, the rest ends at its worker.
+    fn stop(&self, conn: &mut Conn, to_stop: &mut Vec<i64>) -> Result<()> {
+        self.message(conn, None, "command", None)?;
+        let first: Option<(i64, String, bool)> = turns::table
+            .filter(
+                turns::conversation
+                    .eq(self.place.id)
+                    .and(turns::settled_at.is_null()),
+            )
+            .order(turns::id)
+            .select((turns::id, turns::state, turns::held))
+            .first(conn)
+            .optional()?;
+        match first {
+            None => self.say(conn, "Nothing is running."),
+            Some((turn, state, held)) => {
+                queue::ask_stop(conn, turn, self.rules.now)?;
+                if state == TurnState::Running.as_str() || held {
+                    to_stop.push(turn);
+                    return Ok(());
+                }
+                self.say(conn, "Stopped.")
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What conversations and people here are called at an agent.
+
+use diesel::prelude::*;
+
+use crate::error::Result;
+use crate::exchange::AgentIds;
+use crate::time::Timestamp;
+
+use super::Conn;
+use super::schema::{agent_ids, attachments};
+
+const CONVERSATION: &str = "conversation";
+const IDENTITY: &str = "identity";
+const BLOCK: &str = "block";
+
+/// The ids at `agent` of a conversation and its person, and what the agent was last told there.
+pub fn known(
+    conn: &mut Conn,
+    agent: &str,
+    conversation: i64,
+    person: i64,
+) -> Result<(AgentIds, Option<String>)> {
+    let of =
+        |kind: &'static str, owner: i64| agent_ids::kind.eq(kind).and(agent_ids::owner.eq(owner));
+    let rows: Vec<(String, String, Option<String>)> = agent_ids::table
+        .filter(agent_ids::agent.eq(agent))
+        .filter(
+            of(CONVERSATION, conversation)
+                .or(of(IDENTITY, person))
+                .or(of(BLOCK, person)),
+        )
+        .select((agent_ids::kind, agent_ids::remote, agent_ids::told))
+        .load(conn)?;
+    let mut ids = AgentIds::default();
+    let mut last_told = None;
+    for (kind, remote, told) in rows {
+        match kind.as_str() {
+            CONVERSATION => (ids.conversation, last_told) = (Some(remote), told),
+            IDENTITY => ids.identity = Some(remote),
+            _ => ids.block = Some(remote),
+        }
+    }
+    Ok((ids, last_told))
+}
+
+/// Stores the ids, in place of those before. A conversation that changed has been told nothing.
+pub fn store(
+    conn: &mut Conn,
+    agent: &str,
+    conversation: i64,
+    person: i64,
+    ids: &AgentIds,
+) -> Result<()> {
+    put(
+        conn,
+        agent,
+        CONVERSATION,
+        conversation,
+        ids.conversation.as_deref(),
+    )?;
+    put(conn, agent, IDENTITY, person, ids.identity.as_deref())?;
+    put(conn, agent, BLOCK, person, ids.block.as_deref())
+}
+
+fn put(conn: &mut Conn, agent: &str, kind: &str, owner: i64, remote: Option<&str>) -> Result<()> {
+    let Some(remote) = remote else { return Ok(()) };
+    let row = agent_ids::table.find((agent, kind, owner));
+    let old: Option<String> = row.select(agent_ids::remote).first(conn).optional()?;
+    if old.as_deref() == Some(remote) {
+        return Ok(());
+    }
+    diesel::delete(row).execute(conn)?;
+    diesel::insert_into(agent_ids::table)
+        .values((
+            agent_ids::agent.eq(agent),
+            agent_ids::kind.eq(kind),
+            agent_ids::owner.eq(owner),
+            agent_ids::remote.eq(remote),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Forgets the ids of a conversation and its person, so that they are found or made anew.
+pub fn forget(conn: &mut Conn, agent: &str, conversation: i64, person: i64) -> Result<()> {
+    for (kind, owner) in [
+        (CONVERSATION, conversation),
+        (IDENTITY, person),
+        (BLOCK, person),
+    ] {
+        diesel::delete(agent_ids::table.find((agent, kind, owner))).execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Notes what the agent has been told of the person in a conversation.
+pub fn told(conn: &mut Conn, agent: &str, conversation: i64, tells: &str) -> Result<()> {
+    let row = agent_ids::table
+        .find((agent, CONVERSATION, conversation))
+        .filter(agent_ids::told.is_null().or(agent_ids::told.ne(tells)));
+    diesel::update(row)
+        .set(agent_ids::told.eq(tells))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Notes that a block is about to be attached.
+pub fn attaching(conn: &mut Conn, agent: &str, ids: &AgentIds, now: Timestamp) -> Result<()> {
+    let (Some(block), Some(conversation)) = (&ids.block, &ids.conversation) else {
+        return Ok(());
+    };
+    let row = attachments::table.find((agent, block));
+    diesel::delete(row).execute(conn)?;
+    diesel::insert_into(attachments::table)
+        .values((
+            attachments::agent.eq(agent),
+            attachments::block.eq(block),
+            attachments::conversation.eq(conversation),
+            attachments::since.eq(now.0),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Notes that a block is attached no more.
+pub fn detached(conn: &mut Conn, agent: &str, block: &str) -> Result<()> {
+    diesel::delete(attachments::table.find((agent, block))).execute(conn)?;
+    Ok(())
+}
+
+/// The blocks that may be attached, with their conversations.
+pub fn attached(conn: &mut Conn, agent: &str) -> Result<Vec<AgentIds>> {
+    let rows: Vec<(String, String)> = attachments::table
+        .filter(attachments::agent.eq(agent))
+        .select((attachments::block, attachments::conversation))
+        .load(conn)?;
+    let ids = |(block, conversation)| AgentIds {
+        block: Some(block),
+        conversation: Some(conversation),
+        identity: None,
+    };
+    Ok(rows.into_iter().map(ids).collect())
+}

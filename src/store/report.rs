@@ -1,0 +1,472 @@
+//! What the command line and the health routes read.
+
+use diesel::dsl::{count_star, min};
+use diesel::prelude::*;
+use serde::Serialize;
+
+use crate::error::{Code, Error, Result};
+use crate::message::Address;
+use crate::time::Timestamp;
+
+use super::Conn;
+use super::people;
+use super::schema::{
+    agent_ids, attempts, conversations, messages, parts, people as persons, profiles, refusals,
+    replies, turns,
+};
+use super::state::{ReplyState, TurnState};
+
+/// A turn in a list.
+#[derive(Debug, Serialize, Queryable)]
+pub struct TurnRow {
+    /// Its id.
+    pub id: i64,
+    /// Its conversation.
+    pub conversation: i64,
+    /// Where it came from.
+    pub endpoint: String,
+    /// The person's profile.
+    pub profile: i64,
+    /// The mode it was accepted under.
+    pub mode: String,
+    /// Where it is.
+    pub state: String,
+    /// How often it was claimed.
+    pub attempts: i64,
+    /// Failures that the agent reported.
+    pub failures: i32,
+    /// Unix milliseconds.
+    pub created_at: i64,
+    /// Unix milliseconds.
+    pub due_at: i64,
+    /// Unix milliseconds.
+    pub settled_at: Option<i64>,
+    /// Why it waits or failed.
+    pub code: Option<String>,
+    /// The words of that.
+    pub error: Option<String>,
+}
+
+/// A turn with all that belongs to it.
+#[derive(Debug, Serialize)]
+pub struct TurnDetail {
+    /// The turn.
+    #[serde(flatten)]
+    pub turn: TurnRow,
+    /// Its messages.
+    pub messages: Vec<MessageRow>,
+    /// Its attempts.
+    pub tries: Vec<AttemptRow>,
+    /// Its replies.
+    pub replies: Vec<ReplyRow>,
+}
+
+/// A message.
+#[derive(Debug, Serialize, Queryable)]
+pub struct MessageRow {
+    /// Its id.
+    pub id: i64,
+    /// What names it on its network.
+    pub key: String,
+    /// `text`, `edit`, `command` or `other`.
+    pub kind: String,
+    /// The text.
+    pub text: Option<String>,
+    /// Unix milliseconds.
+    pub received_at: i64,
+}
+
+/// An attempt.
+#[derive(Debug, Serialize, Queryable)]
+pub struct AttemptRow {
+    /// Its id.
+    pub id: i64,
+    /// The conversation at the agent.
+    pub conversation: String,
+    /// Its idempotency ids, a JSON list.
+    pub otids: String,
+    /// How it ended, or `open`.
+    pub state: String,
+    /// Why, if it failed.
+    pub code: Option<String>,
+    /// The words of that.
+    pub error: Option<String>,
+    /// Unix milliseconds.
+    pub created_at: i64,
+    /// Unix milliseconds.
+    pub ended_at: Option<i64>,
+}
+
+/// A reply.
+#[derive(Debug, Serialize, Queryable)]
+pub struct ReplyRow {
+    /// Its id.
+    pub id: i64,
+    /// `answer`, `notice`, `error` or `operator`.
+    pub kind: String,
+    /// Markdown.
+    pub text: String,
+    /// Where it is.
+    pub state: String,
+    /// Why it waits or failed.
+    pub code: Option<String>,
+    /// Unix milliseconds.
+    pub created_at: i64,
+    /// Unix milliseconds.
+    pub settled_at: Option<i64>,
+}
+
+/// A person in a list.
+#[derive(Debug, Serialize)]
+pub struct UserRow {
+    /// Their id.
+    pub id: i64,
+    /// How they are called.
+    pub name: String,
+    /// May they talk?
+    pub active: bool,
+    /// What the operator noted.
+    pub notes: String,
+    /// On which endpoints.
+    pub profiles: Vec<ProfileRow>,
+}
+
+/// A profile.
+#[derive(Debug, Serialize, Queryable)]
+pub struct ProfileRow {
+    /// Its id.
+    pub id: i64,
+    /// The endpoint.
+    pub endpoint: String,
+    /// Their id there.
+    pub user_id: String,
+    /// Handle.
+    pub username: Option<String>,
+    /// Display name.
+    pub display_name: Option<String>,
+    /// Language tag.
+    pub language: Option<String>,
+}
+
+/// A conversation in a list.
+#[derive(Debug, Serialize)]
+pub struct ConversationRow {
+    /// Its id.
+    pub id: i64,
+    /// Where it is.
+    pub address: Address,
+    /// Whether replies can reach it.
+    pub reachable: bool,
+    /// Messages stored.
+    pub messages: i64,
+    /// Its id at the agent, where it has one.
+    pub agent_conversation: Option<String>,
+}
+
+/// How much there is.
+#[derive(Debug, Serialize)]
+pub struct Stats {
+    /// Turns by state.
+    pub turns: Vec<(String, i64)>,
+    /// Replies by state.
+    pub replies: Vec<(String, i64)>,
+    /// Unix milliseconds of the oldest unsettled turn.
+    pub oldest_turn: Option<i64>,
+    /// Unix milliseconds of the oldest unsettled reply.
+    pub oldest_reply: Option<i64>,
+    /// Parts sent again although they may have arrived.
+    pub repeated_parts: i64,
+    /// Parts left because they may have arrived.
+    pub unknowable_parts: i64,
+    /// Messages refused.
+    pub refused: i64,
+    /// The latest failures of turns.
+    pub last_errors: Vec<TurnRow>,
+}
+
+/// What waits: unsettled turns, unsettled replies.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Depth {
+    /// Unsettled turns.
+    pub turns: i64,
+    /// Unsettled replies, without the parked ones.
+    pub replies: i64,
+}
+
+/// How much waits.
+pub fn depth(conn: &mut Conn) -> Result<Depth> {
+    let open = turns::table
+        .filter(turns::settled_at.is_null())
+        .count()
+        .get_result(conn)?;
+    let unsaid = replies::table
+        .filter(replies::settled_at.is_null())
+        .filter(replies::state.ne(ReplyState::Parked.as_str()))
+        .count()
+        .get_result(conn)?;
+    Ok(Depth {
+        turns: open,
+        replies: unsaid,
+    })
+}
+
+const TURN: (
+    turns::id,
+    turns::conversation,
+    turns::endpoint,
+    turns::profile,
+    turns::mode,
+    turns::state,
+    turns::claim,
+    turns::failures,
+    turns::created_at,
+    turns::due_at,
+    turns::settled_at,
+    turns::last_code,
+    turns::last_error,
+) = (
+    turns::id,
+    turns::conversation,
+    turns::endpoint,
+    turns::profile,
+    turns::mode,
+    turns::state,
+    turns::claim,
+    turns::failures,
+    turns::created_at,
+    turns::due_at,
+    turns::settled_at,
+    turns::last_code,
+    turns::last_error,
+);
+
+/// The latest turns, newest first; all unsettled ones, or those of one state.
+pub fn turns(
+    conn: &mut Conn,
+    state: Option<TurnState>,
+    all: bool,
+    most: i64,
+) -> Result<Vec<TurnRow>> {
+    let mut query = turns::table
+        .select(TURN)
+        .order(turns::id.desc())
+        .limit(most)
+        .into_boxed();
+    if let Some(state) = state {
+        query = query.filter(turns::state.eq(state.as_str()));
+    } else if !all {
+        query = query.filter(turns::settled_at.is_null());
+    }
+    Ok(query.load(conn)?)
+}
+
+/// One turn with all that belongs to it.
+pub fn turn(conn: &mut Conn, id: i64) -> Result<TurnDetail> {
+    let turn: Option<TurnRow> = turns::table.find(id).select(TURN).first(conn).optional()?;
+    let turn = turn.ok_or_else(|| Error::new(Code::NotFound, format!("there is no turn {id}")))?;
+    let messages = messages::table
+        .filter(messages::turn.eq(id))
+        .order(messages::id)
+        .select((
+            messages::id,
+            messages::key,
+            messages::kind,
+            messages::text,
+            messages::received_at,
+        ))
+        .load(conn)?;
+    let tries = attempts::table
+        .filter(attempts::turn.eq(id))
+        .order(attempts::id)
+        .select((
+            attempts::id,
+            attempts::conversation,
+            attempts::otids,
+            attempts::state,
+            attempts::code,
+            attempts::error,
+            attempts::created_at,
+            attempts::ended_at,
+        ))
+        .load(conn)?;
+    let replies = replies::table
+        .filter(replies::turn.eq(id))
+        .order(replies::id)
+        .select((
+            replies::id,
+            replies::kind,
+            replies::text,
+            replies::state,
+            replies::last_code,
+            replies::created_at,
+            replies::settled_at,
+        ))
+        .load(conn)?;
+    Ok(TurnDetail {
+        turn,
+        messages,
+        tries,
+        replies,
+    })
+}
+
+/// How much there is.
+pub fn stats(conn: &mut Conn) -> Result<Stats> {
+    let refused: Option<i64> = refusals::table
+        .select(diesel::dsl::sum(refusals::times))
+        .first(conn)?;
+    let repeated: Vec<i32> = parts::table
+        .filter(parts::repeats.gt(0))
+        .select(parts::repeats)
+        .load(conn)?;
+    Ok(Stats {
+        turns: turns::table
+            .group_by(turns::state)
+            .select((turns::state, count_star()))
+            .order(turns::state)
+            .load(conn)?,
+        replies: replies::table
+            .group_by(replies::state)
+            .select((replies::state, count_star()))
+            .order(replies::state)
+            .load(conn)?,
+        oldest_turn: turns::table
+            .filter(turns::settled_at.is_null())
+            .select(min(turns::created_at))
+            .first(conn)?,
+        oldest_reply: replies::table
+            .filter(replies::settled_at.is_null())
+            .select(min(replies::created_at))
+            .first(conn)?,
+        repeated_parts: repeated.into_iter().map(i64::from).sum(),
+        unknowable_parts: parts::table
+            .filter(parts::state.eq("unknowable"))
+            .count()
+            .get_result(conn)?,
+        refused: refused.unwrap_or(0),
+        last_errors: turns::table
+            .filter(turns::last_code.is_not_null())
+            .select(TURN)
+            .order(turns::id.desc())
+            .limit(5)
+            .load(conn)?,
+    })
+}
+
+/// Everyone who has written.
+pub fn users(conn: &mut Conn) -> Result<Vec<UserRow>> {
+    let rows: Vec<(i64, String, bool, String)> = persons::table
+        .order(persons::id)
+        .select((persons::id, persons::name, persons::active, persons::notes))
+        .load(conn)?;
+    rows.into_iter()
+        .map(|(id, name, active, notes)| {
+            Ok(UserRow {
+                id,
+                name,
+                active,
+                notes,
+                profiles: profiles_of(conn, id)?,
+            })
+        })
+        .collect()
+}
+
+/// One of them.
+pub fn user(conn: &mut Conn, id: i64) -> Result<UserRow> {
+    let found = users(conn)?.into_iter().find(|user| user.id == id);
+    found.ok_or_else(|| Error::new(Code::NotFound, format!("there is no user {id}")))
+}
+
+fn profiles_of(conn: &mut Conn, person: i64) -> Result<Vec<ProfileRow>> {
+    Ok(profiles::table
+        .filter(profiles::person.eq(person))
+        .order(profiles::id)
+        .select((
+            profiles::id,
+            profiles::endpoint,
+            profiles::user_id,
+            profiles::username,
+            profiles::display_name,
+            profiles::language,
+        ))
+        .load(conn)?)
+}
+
+/// Every conversation, with its id at `agent`.
+pub fn conversations(conn: &mut Conn, agent: &str) -> Result<Vec<ConversationRow>> {
+    let rows: Vec<(i64, bool)> = conversations::table
+        .order(conversations::id)
+        .select((conversations::id, conversations::reachable))
+        .load(conn)?;
+    rows.into_iter()
+        .map(|(id, reachable)| {
+            let remote = agent_ids::table
+                .find((agent, "conversation", id))
+                .select(agent_ids::remote);
+            Ok(ConversationRow {
+                id,
+                address: people::address(conn, id)?,
+                reachable,
+                messages: messages::table
+                    .filter(messages::conversation.eq(id))
+                    .count()
+                    .get_result(conn)?,
+                agent_conversation: remote.first(conn).optional()?,
+            })
+        })
+        .collect()
+}
+
+/// A line of a conversation's history.
+#[derive(Debug, Serialize)]
+pub struct Line {
+    /// When.
+    pub at: Timestamp,
+    /// `user`, or the reply's kind.
+    pub from: String,
+    /// What was said.
+    pub text: String,
+}
+
+/// The latest lines of a conversation, oldest first.
+pub fn history(conn: &mut Conn, conversation: i64, most: i64) -> Result<Vec<Line>> {
+    people::address(conn, conversation).map_err(|_| {
+        Error::new(
+            Code::NotFound,
+            format!("there is no conversation {conversation}"),
+        )
+    })?;
+    let said: Vec<(i64, Option<String>)> = messages::table
+        .filter(
+            messages::conversation
+                .eq(conversation)
+                .and(messages::text.is_not_null()),
+        )
+        .order(messages::id.desc())
+        .limit(most)
+        .select((messages::received_at, messages::text))
+        .load(conn)?;
+    let answered: Vec<(i64, String, String)> = replies::table
+        .filter(replies::conversation.eq(conversation))
+        .order(replies::id.desc())
+        .limit(most)
+        .select((replies::created_at, replies::kind, replies::text))
+        .load(conn)?;
+    let user = said.into_iter().map(|(at, text)| Line {
+        at: Timestamp(at),
+        from: "user".to_owned(),
+        text: text.unwrap_or_default(),
+    });
+    let agent = answered.into_iter().map(|(at, from, text)| Line {
+        at: Timestamp(at),
+        from,
+        text,
+    });
+    let mut lines: Vec<Line> = user.chain(agent).collect();
+    lines.sort_by_key(|line| line.at);
+    let skip = lines
+        .len()
+        .saturating_sub(usize::try_from(most).unwrap_or(usize::MAX));
+    Ok(lines.split_off(skip))
+}

@@ -1,0 +1,416 @@
+//! The calls that the stand-in answers, as Letta 0.16 does.
+
+use std::io;
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::http::{self, Request, Stream};
+use super::run::Run;
+use super::world::{Admission, Conversation, World};
+use super::{Fault, Turn};
+
+/// Answers a request. An error closes the connection.
+pub(crate) fn answer(
+    world: &Arc<World>,
+    request: &Request,
+    output: &mut TcpStream,
+) -> io::Result<()> {
+    world
+        .data()
+        .requests
+        .push(format!("{} {}", request.method, request.path));
+    if let Some((status, body)) = refused(world, request) {
+        return http::answer(output, status, &body);
+    }
+    let path: Vec<&str> = request.path.trim_matches('/').split('/').skip(1).collect();
+    match (request.method.as_str(), path.as_slice()) {
+        ("POST", ["conversations", id, "messages"]) => turn(world, id, request, output),
+        ("POST", ["runs", id, "stream"]) => resume(world, id, request, output),
+        (method, path) => {
+            let (status, body) = plain(world, method, path, request);
+            http::answer(output, status, &body.to_string())
+        }
+    }
+}
+
+fn refused(world: &World, request: &Request) -> Option<(u16, String)> {
+    let settings = world.settings();
+    let mut refused = settings.refused.iter();
+    if let Some((_, status)) = refused.find(|(path, _)| request.path.contains(path)) {
+        return Some((
+            *status,
+            json!({ "detail": "refused by the test" }).to_string(),
+        ));
+    }
+    let key = settings
+        .key
+        .filter(|_| !request.path.ends_with("/health/"))?;
+    let right = request.authorization.as_deref() == Some(&format!("Bearer {key}"));
+    (!right).then(|| (401, json!({ "detail": "Unauthorized" }).to_string()))
+}
+
+fn plain(world: &World, method: &str, path: &[&str], request: &Request) -> (u16, Value) {
+    match (method, path) {
+        ("GET", ["health"]) => (200, json!({ "version": "0.16.8", "status": "ok" })),
+        ("GET", ["agents", id]) => agent(world, id),
+        ("PATCH", ["agents", _, "core-memory", "blocks", how, id]) => block(world, how, id),
+        ("POST", ["agents", _, "messages", "cancel"]) => cancel(world, None, &body(request)),
+        ("POST", ["blocks"]) => new_block(world, &body(request)),
+        ("GET", ["identities"]) => identities(world, request),
+        ("POST", ["identities"]) => new_identity(world, &body(request)),
+        (method, ["conversations", rest @ ..]) => conversations(world, method, rest, request),
+        ("GET", ["runs", rest @ ..]) => runs(world, rest, request),
+        _ => not_found("nothing"),
+    }
+}
+
+fn conversations(world: &World, method: &str, path: &[&str], request: &Request) -> (u16, Value) {
+    match (method, path) {
+        ("GET", []) => (200, json!([])),
+        ("POST", []) if request.parameter("agent_id") != Some(world.agent) => not_found("Agent"),
+        ("POST", []) => {
+            let id = format!("conv-{}", Uuid::now_v7());
+            world
+                .data()
+                .conversations
+                .insert(id.clone(), Conversation::default());
+            (200, json!({ "id": id }))
+        }
+        ("POST", [_, "stream"]) if world.settings().redis => (
+            400,
+            json!({ "detail": "INVALID_ARGUMENT: No active runs found for this conversation." }),
+        ),
+        ("POST", [_, "stream"]) => (503, no_redis()),
+        ("POST", [id, "recompile"]) if world.data().conversations.contains_key(*id) => {
+            (200, json!("ok"))
+        }
+        ("POST", [id, "cancel"]) => cancel(world, Some(id), &json!({})),
+        ("GET", [id, "messages"]) => messages(world, id, request),
+        _ => not_found("Conversation"),
+    }
+}
+
+fn runs(world: &World, path: &[&str], request: &Request) -> (u16, Value) {
+    let data = world.data();
+    if path.is_empty() {
+        let wanted = request.parameter("conversation_id");
+        let runs = data.order.iter().rev().map(|id| &data.runs[id]);
+        let runs = runs.filter(|run| wanted.is_none_or(|id| id == run.conversation));
+        return (200, runs.map(|run| run.record()).collect());
+    }
+    let Some(run) = data.runs.get(path[0]) else {
+        return not_found("Run");
+    };
+    match &path[1..] {
+        [] => (200, run.record()),
+        ["steps"] => {
+            let steps = run
+                .state()
+                .steps
+                .iter()
+                .map(|status| json!({ "status": status }))
+                .collect();
+            (200, steps)
+        }
+        ["messages"] => {
+            let messages = data
+                .conversations
+                .get(&run.conversation)
+                .map(|each| &each.messages);
+            let messages = messages.into_iter().flatten();
+            let of_run = messages.filter(|message| message["run_id"] == run.id);
+            (200, of_run.cloned().collect())
+        }
+        _ => not_found("Run"),
+    }
+}
+
+fn messages(world: &World, id: &str, request: &Request) -> (u16, Value) {
+    let data = world.data();
+    let Some(conversation) = data.conversations.get(id) else {
+        return not_found("Conversation");
+    };
+    let limit = request
+        .parameter("limit")
+        .and_then(|limit| limit.parse().ok())
+        .unwrap_or(100);
+    let before = request.parameter("before");
+    let mut newest_first: Vec<Value> = conversation.messages.iter().rev().cloned().collect();
+    if let Some(before) = before {
+        let at = newest_first
+            .iter()
+            .position(|message| message["id"] == before);
+        newest_first.drain(..=at.unwrap_or(0));
+    }
+    newest_first.truncate(limit);
+    // The default conversation's pages come oldest first.
+    if id == "default" {
+        newest_first.reverse();
+    }
+    (200, json!(newest_first))
+}
+
+fn cancel(world: &World, conversation: Option<&str>, body: &Value) -> (u16, Value) {
+    let run = body["run_ids"][0].as_str();
+    match world.cancel(conversation, run) {
+        0 => (
+            409,
+            json!({ "detail": "CONFLICT: No active runs to cancel" }),
+        ),
+        _ => (200, json!({})),
+    }
+}
+
+fn agent(world: &World, id: &str) -> (u16, Value) {
+    if id != world.agent {
+        return not_found("Agent");
+    }
+    let data = world.data();
+    let blocks = data.attached.iter().map(|id| {
+        let (label, description) = &data.blocks[id];
+        json!({ "id": id, "label": label, "description": description })
+    });
+    let blocks: Vec<Value> = blocks.collect();
+    (
+        200,
+        json!({ "id": id, "name": "stand-in", "model": "fake/model", "blocks": blocks }),
+    )
+}
+
+fn block(world: &World, how: &str, id: &str) -> (u16, Value) {
+    let mut data = world.data();
+    let Some((label, _)) = data.blocks.get(id).cloned() else {
+        return not_found("Block");
+    };
+    if how == "detach" {
+        return if data.attached.remove(id) {
+            (200, json!({}))
+        } else {
+            not_found("Block")
+        };
+    }
+    let taken = data
+        .attached
+        .iter()
+        .any(|other| other != id && data.blocks[other].0 == label);
+    if taken {
+        return (
+            409,
+            json!({ "detail": "A unique constraint was violated for Agent." }),
+        );
+    }
+    data.attached.insert(id.to_owned());
+    (200, json!({}))
+}
+
+fn new_block(world: &World, body: &Value) -> (u16, Value) {
+    let id = format!("block-{}", Uuid::now_v7());
+    let text = |field: &str| body[field].as_str().unwrap_or_default().to_owned();
+    world
+        .data()
+        .blocks
+        .insert(id.clone(), (text("label"), text("description")));
+    (200, json!({ "id": id }))
+}
+
+fn identities(world: &World, request: &Request) -> (u16, Value) {
+    let key = request
+        .parameter("identifier_key")
+        .unwrap_or_default()
+        .replace("%3A", ":");
+    let data = world.data();
+    let found = data.identities.get(&key);
+    let found = found.map(|id| json!({ "id": id, "identifier_key": key }));
+    (200, found.into_iter().collect())
+}
+
+fn new_identity(world: &World, body: &Value) -> (u16, Value) {
+    let key = body["identifier_key"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let id = format!("identity-{}", Uuid::now_v7());
+    if world.data().identities.insert(key, id.clone()).is_some() {
+        return (
+            409,
+            json!({ "detail": "A unique constraint was violated for Identity." }),
+        );
+    }
+    (200, json!({ "id": id }))
+}
+
+fn turn(
+    world: &Arc<World>,
+    conversation: &str,
+    request: &Request,
+    output: &mut TcpStream,
+) -> io::Result<()> {
+    let fault = world.settings().faults.pop_front();
+    match fault {
+        Some(Fault::Status(status, body)) => return http::answer(output, status, body),
+        Some(Fault::ResetBefore) => return closed(output),
+        _ => {}
+    }
+    let body = body(request);
+    let background = body["background"] == true;
+    if background && !world.settings().redis {
+        return http::answer(output, 503, &no_redis().to_string());
+    }
+    match world.admit(read_turn(conversation, &body), background, fault.as_ref()) {
+        Admission::NoConversation => {
+            http::answer(output, 404, &not_found("Conversation").1.to_string())
+        }
+        Admission::Busy(run) => {
+            let body = json!({ "detail": "CONFLICT: Another request", "run_id": run });
+            http::answer(output, 409, &body.to_string())
+        }
+        Admission::Run(run) => match fault {
+            Some(Fault::ResetAfter) => closed(output),
+            Some(Fault::Silence) => silence(&run),
+            Some(Fault::Dumb) => dumb(world, &run, output),
+            Some(Fault::CutAfter(events)) => follow(world, &run, 0, Some(events), output),
+            _ => follow(world, &run, 0, None, output),
+        },
+    }
+}
+
+fn read_turn(conversation: &str, body: &Value) -> Turn {
+    let none = Vec::new();
+    let messages = body["messages"].as_array().unwrap_or(&none);
+    let of = |role: &str| -> Vec<String> {
+        let wanted = messages.iter().filter(|message| message["role"] == role);
+        wanted
+            .filter_map(|message| message["content"].as_str().map(str::to_owned))
+            .collect()
+    };
+    let otids = messages
+        .iter()
+        .filter_map(|message| message["otid"].as_str().map(str::to_owned));
+    let approvals = messages
+        .iter()
+        .filter_map(|message| message["approvals"].as_array())
+        .flatten();
+    let decisions = approvals.map(|each| {
+        let call = each["tool_call_id"].as_str().unwrap_or_default();
+        (call.to_owned(), each["approve"] == true)
+    });
+    Turn {
+        otids: otids.collect(),
+        conversation: conversation.to_owned(),
+        texts: of("user"),
+        told: of("system"),
+        sender: messages
+            .last()
+            .and_then(|last| last["sender_id"].as_str().map(str::to_owned)),
+        decisions: decisions.collect(),
+    }
+}
+
+fn resume(
+    world: &Arc<World>,
+    id: &str,
+    request: &Request,
+    output: &mut TcpStream,
+) -> io::Result<()> {
+    let Some(run) = world.data().runs.get(id).cloned() else {
+        return http::answer(output, 404, &not_found("Run").1.to_string());
+    };
+    let after = body(request)["starting_after"].as_u64().unwrap_or(0);
+    follow(
+        world,
+        &run,
+        usize::try_from(after).unwrap_or(usize::MAX),
+        None,
+        output,
+    )
+}
+
+/// Streams a run's events from `next` on until it ends, or for `most` events.
+fn follow(
+    world: &World,
+    run: &Run,
+    mut next: usize,
+    most: Option<usize>,
+    output: &mut TcpStream,
+) -> io::Result<()> {
+    let ping = world.settings().ping;
+    let mut stream = Stream::begin(output);
+    let (mut sent, mut state) = (0, run.state());
+    let mut quiet = Instant::now();
+    loop {
+        while let Some(event) = state.events.get(next) {
+            if most.is_some_and(|most| sent >= most) {
+                drop(state);
+                stream.flush()?;
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
+            stream.hold(event);
+            (next, sent) = (next + 1, sent + 1);
+        }
+        let over = state.status != "running";
+        drop(state);
+        if over {
+            return stream.end();
+        }
+        if quiet.elapsed() >= ping {
+            let date = broca::time::Timestamp::now().to_string();
+            let event = json!({
+                "message_type": "ping", "run_id": run.id, "seq_id": next, "date": date,
+            });
+            stream.hold(&format!("data: {event}\n\n"));
+            quiet = Instant::now();
+        }
+        stream.flush()?;
+        state = run.state();
+        if state.events.len() <= next && state.status == "running" {
+            state = run.wait(
+                state,
+                ping.saturating_sub(quiet.elapsed())
+                    .max(Duration::from_millis(1)),
+            );
+        }
+    }
+}
+
+/// Only pings, for a while.
+fn dumb(world: &World, run: &Run, output: &mut TcpStream) -> io::Result<()> {
+    let ping = world.settings().ping;
+    let mut stream = Stream::begin(output);
+    for _ in 0..100 {
+        let event = json!({ "message_type": "ping", "run_id": run.id, "seq_id": 1 });
+        stream.hold(&format!("data: {event}\n\n"));
+        stream.flush()?;
+        std::thread::sleep(ping);
+    }
+    stream.end()
+}
+
+/// Says nothing until the run is over.
+fn silence(run: &Run) -> io::Result<()> {
+    let mut state = run.state();
+    while state.status == "running" && !state.dead {
+        state = run.wait(state, Duration::from_mins(1));
+    }
+    Err(io::ErrorKind::ConnectionAborted.into())
+}
+
+fn closed(output: &TcpStream) -> io::Result<()> {
+    output.shutdown(Shutdown::Both)?;
+    Err(io::ErrorKind::ConnectionAborted.into())
+}
+
+fn body(request: &Request) -> Value {
+    serde_json::from_str(&request.body).unwrap_or_default()
+}
+
+fn no_redis() -> Value {
+    json!({ "detail": "INTERNAL_SERVER_ERROR: Background streaming requires Redis to be running." })
+}
+
+fn not_found(what: &str) -> (u16, Value) {
+    (404, json!({ "detail": format!("{what} not found") }))
+}

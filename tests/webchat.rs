@@ -480,7 +480,7 @@ fn the_stop_ends_streams_and_waiting_posts_at_once() {
     let serving = serving.expect("it is taken once");
     running.runtime.block_on(serving).expect("no panic");
     assert!(
-        begun.elapsed() < Duration::from_secs(2),
+        begun.elapsed() < Duration::from_millis(900),
         "{:?}",
         begun.elapsed()
     );

@@ -2,6 +2,7 @@
 
 mod config;
 mod docs;
+mod feed;
 mod letta;
 mod page;
 mod support;

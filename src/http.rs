@@ -213,8 +213,7 @@ fn failure(error: &ureq::Error) -> Failure {
     }
 }
 
-/// Failures from before the request was written. A TLS failure may come in mid-stream too, and is not
-/// among them.
+/// Failures from before the request was written. (TLS that breaks later is an I/O error.)
 const fn never_connected(error: &ureq::Error) -> bool {
     use ureq::{Error, Timeout};
     matches!(
@@ -224,6 +223,8 @@ const fn never_connected(error: &ureq::Error) -> bool {
             | Error::ConnectionFailed
             | Error::BadUri(_)
             | Error::Http(_)
+            | Error::Tls(_)
+            | Error::Rustls(_)
     )
 }
 

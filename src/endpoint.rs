@@ -50,6 +50,11 @@ pub trait Endpoint: Send + Sync {
         Ok(())
     }
 
+    /// What a stranger is told, at most once a day, where the operator chose the words.
+    fn notice(&self) -> Option<&str> {
+        None
+    }
+
     /// Whether a part sent twice is shown once.
     fn shows_once(&self) -> bool {
         false

@@ -2,5 +2,9 @@
 
 pub(crate) mod browser;
 pub(crate) mod chat;
+#[cfg(feature = "telegram")]
+pub(crate) mod http;
 pub(crate) mod letta;
 pub(crate) mod shelf;
+#[cfg(feature = "telegram")]
+pub(crate) mod telegram;

@@ -5,4 +5,6 @@ mod docs;
 mod letta;
 mod page;
 mod support;
+#[cfg(feature = "telegram")]
+mod telegram;
 mod webchat;

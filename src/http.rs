@@ -12,7 +12,7 @@ use ureq::unversioned::transport::DefaultConnector;
 
 mod unix;
 
-/// Letta closes idle connections after about 5 s (`LETTA.md` section 2); a pooled one must be younger.
+/// Letta closes idle connections after about 5 s; a pooled one must be younger.
 const IDLE_AGE: Duration = Duration::from_secs(4);
 /// Small buffers: hundreds of conversations wait at once.
 const BUFFER: usize = 8 * 1024;

@@ -204,16 +204,28 @@ fn failure(error: &ureq::Error) -> Failure {
     };
     let not_sent = match error {
         Error::Io(error) => not_connected(error.kind()),
-        Error::Timeout(Timeout::Resolve | Timeout::Connect) => true,
-        Error::HostNotFound | Error::ConnectionFailed | Error::BadUri(_) | Error::Http(_) => true,
-        Error::Tls(_) | Error::Rustls(_) => true,
-        _ => false,
+        Error::Timeout(timeout) => matches!(timeout, Timeout::Resolve | Timeout::Connect),
+        other => is_before_sending(other),
     };
     if not_sent {
         Failure::NotSent(words)
     } else {
         Failure::Unknown(words)
     }
+}
+
+/// Whether it can only happen before anything is sent.
+const fn is_before_sending(error: &ureq::Error) -> bool {
+    use ureq::Error;
+    matches!(
+        error,
+        Error::HostNotFound
+            | Error::ConnectionFailed
+            | Error::BadUri(_)
+            | Error::Http(_)
+            | Error::Tls(_)
+            | Error::Rustls(_)
+    )
 }
 
 const fn not_connected(kind: io::ErrorKind) -> bool {

@@ -170,7 +170,8 @@ mod tests {
 
     #[test]
     fn imports_are_read() {
-        let code = "use std::fmt;\nuse crate::{a::b, c::{d, e::{f}}};\npub use super::flow::Flow as F;\n";
+        let code =
+            "use std::fmt;\nuse crate::{a::b, c::{d, e::{f}}};\npub use super::flow::Flow as F;\n";
         assert_eq!(
             paths(code),
             ["a::b", "c::d", "c::e::f", "bridge::flow::Flow"]

@@ -127,9 +127,12 @@ impl Running {
             .expect("no test panics while it holds this");
         let items = batch.items.iter();
         items
-            .map(|item| match seen.insert(item.key.clone()) {
-                true => Outcome::New,
-                false => Outcome::Seen,
+            .map(|item| {
+                if seen.insert(item.key.clone()) {
+                    Outcome::New
+                } else {
+                    Outcome::Seen
+                }
             })
             .collect()
     }

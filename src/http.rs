@@ -12,7 +12,7 @@ use ureq::unversioned::transport::DefaultConnector;
 
 mod unix;
 
-/// Letta closes idle connections after about 5 s; a pooled one must be younger.
+/// Letta closes idle connections after about 5 s (`LETTA.md` section 2); a pooled one must be younger.
 const IDLE_AGE: Duration = Duration::from_secs(4);
 /// Small buffers: hundreds of conversations wait at once.
 const BUFFER: usize = 8 * 1024;
@@ -194,7 +194,7 @@ fn settings(idle: usize) -> ureq::config::Config {
 }
 
 fn failure(error: &ureq::Error) -> Failure {
-    use ureq::{Error, Timeout};
+    use ureq::Error;
     let words = match error {
         Error::Io(error) => error.to_string(),
         Error::Timeout(_) => "no answer in time".to_owned(),
@@ -204,8 +204,7 @@ fn failure(error: &ureq::Error) -> Failure {
     };
     let not_sent = match error {
         Error::Io(error) => not_connected(error.kind()),
-        Error::Timeout(timeout) => matches!(timeout, Timeout::Resolve | Timeout::Connect),
-        other => is_before_sending(other),
+        other => never_connected(other),
     };
     if not_sent {
         Failure::NotSent(words)
@@ -214,12 +213,13 @@ fn failure(error: &ureq::Error) -> Failure {
     }
 }
 
-/// Whether it can only happen before anything is sent.
-const fn is_before_sending(error: &ureq::Error) -> bool {
-    use ureq::Error;
+/// Failures from before the request was written. (TLS that breaks later is an I/O error.)
+const fn never_connected(error: &ureq::Error) -> bool {
+    use ureq::{Error, Timeout};
     matches!(
         error,
-        Error::HostNotFound
+        Error::Timeout(Timeout::Resolve | Timeout::Connect)
+            | Error::HostNotFound
             | Error::ConnectionFailed
             | Error::BadUri(_)
             | Error::Http(_)

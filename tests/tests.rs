@@ -3,6 +3,7 @@
 mod architecture;
 mod config;
 mod docs;
+mod feed;
 mod letta;
 mod page;
 mod support;

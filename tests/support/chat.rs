@@ -29,7 +29,8 @@ pub(crate) struct Running {
     pub(crate) runtime: tokio::runtime::Runtime,
     /// The task that serves.
     pub(crate) serving: Mutex<Option<tokio::task::JoinHandle<()>>>,
-    replies: AtomicI64,
+    /// The id of the last reply.
+    pub(crate) replies: AtomicI64,
     seen: Mutex<HashSet<String>>,
     _folder: tempfile::TempDir,
 }

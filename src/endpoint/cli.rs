@@ -62,14 +62,7 @@ struct Wanted {
     after: Option<String>,
 }
 
-<<<<<<< HEAD
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the shape that `Kind::open` asks for"
-)]
-=======
 #[expect(clippy::unnecessary_wraps, reason = "the shape of `Kind::open`")]
->>>>>>> main
 fn open(opening: Opening) -> Result<Arc<dyn Endpoint>> {
     let Opening { shelf, server, .. } = opening;
     let chat = Arc::new(Chat::new(KIND.name, "local", shelf));

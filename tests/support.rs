@@ -1,5 +1,6 @@
 //! What the tests share: stand-ins for what lies outside, and what drives the real thing.
 
+pub(crate) mod broca;
 pub(crate) mod browser;
 pub(crate) mod chat;
 #[cfg(feature = "telegram")]

@@ -1,7 +1,14 @@
 //! The integration tests, in one binary.
 
+mod command;
 mod config;
+#[cfg(feature = "telegram")]
+mod crash;
 mod docs;
+#[cfg(feature = "telegram")]
+mod e2e;
+#[cfg(feature = "telegram")]
+mod flow;
 mod letta;
 mod page;
 mod support;

@@ -1,6 +1,6 @@
 //! The bridge: opens the doors, starts the stages, stops them in flow order.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, broadcast, watch};
@@ -42,7 +42,7 @@ pub struct Bridge {
     config: watch::Sender<Arc<Config>>,
     server: Arc<Server>,
     stages: Stages,
-    hold: Hold,
+    hold: Arc<Mutex<Hold>>,
 }
 
 /// The running stages, each with what stops it.
@@ -87,7 +87,7 @@ impl Bridge {
             config: config_sender,
             server,
             stages,
-            hold,
+            hold: Arc::new(Mutex::new(hold)),
         })
     }
 
@@ -124,10 +124,17 @@ impl Bridge {
     }
 
     /// Returns when the lock on the database is lost, which only a server can lose.
-    pub async fn lock_lost(&mut self) -> Error {
+    pub async fn lock_lost(&self) -> Error {
         loop {
             tokio::time::sleep(LOCK_CHECK).await;
-            if !self.hold.is_held() {
+            let hold = Arc::clone(&self.hold);
+            let held = blocking::run(move || {
+                Ok(hold
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .is_held())
+            });
+            if !held.await.unwrap_or(true) {
                 return Error::new(Code::StoreUnreachable, "the lock on the database was lost");
             }
         }

@@ -41,9 +41,14 @@ pub enum Side {
 
 /// Dispatches requests to what is mounted at the moment.
 pub struct Server {
-    public: RwLock<Mounted>,
-    local: RwLock<Mounted>,
+    public: Half,
+    local: Half,
     about: RwLock<Value>,
+}
+
+/// One side: its routes, and room for its connections.
+struct Half {
+    mounted: RwLock<Mounted>,
     slots: listen::Slots,
 }
 
@@ -102,7 +107,7 @@ impl Server {
 
     /// The routes of `side` as they are now.
     pub fn router(&self, side: Side) -> Router {
-        let mounted = self.side(side).read();
+        let mounted = self.side(side).mounted.read();
         mounted
             .unwrap_or_else(PoisonError::into_inner)
             .whole
@@ -110,11 +115,11 @@ impl Server {
     }
 
     fn writing(&self, side: Side) -> RwLockWriteGuard<'_, Mounted> {
-        let mounted = self.side(side).write();
+        let mounted = self.side(side).mounted.write();
         mounted.unwrap_or_else(PoisonError::into_inner)
     }
 
-    const fn side(&self, side: Side) -> &RwLock<Mounted> {
+    const fn side(&self, side: Side) -> &Half {
         match side {
             Side::Public => &self.public,
             Side::Local => &self.local,
@@ -125,9 +130,17 @@ impl Server {
 impl Default for Server {
     fn default() -> Self {
         Self {
-            public: RwLock::new(Mounted::nothing()),
-            local: RwLock::new(Mounted::nothing()),
+            public: Half::empty(),
+            local: Half::empty(),
             about: RwLock::default(),
+        }
+    }
+}
+
+impl Half {
+    fn empty() -> Self {
+        Self {
+            mounted: RwLock::new(Mounted::nothing()),
             slots: listen::Slots::default(),
         }
     }

@@ -101,6 +101,7 @@ fn the_desktop_looks_well() {
     browser.until("document.querySelector('#log .agent table')");
     browser.keys("#text", "And again, with a somewhat longer message that has to wrap at some point, since it goes on and on and on and on.\n");
     browser.until("document.querySelectorAll('#log .agent table').length == 2");
+    browser.until("outbox.children.length == 0");
     browser.picture("desktop-light");
     browser.dark();
     browser.picture("desktop-dark");
@@ -230,6 +231,28 @@ fn a_new_chat_forgets_the_one_before() {
             .status,
         401
     );
+}
+
+#[test]
+fn every_tab_shows_the_same_chat() {
+    let Some(browser) = Browser::open(390, 844) else {
+        return;
+    };
+    let running = page("");
+    running.echo();
+    browser.go(&running.base);
+    browser.keys("#text", "mine\n");
+    browser.until("document.querySelector('#log .agent')");
+    let other = running.session();
+    running.post(&other, "k", "from the other tab");
+    browser.script(&format!(
+        "localStorage.setItem('broca.session', '{other}');
+         dispatchEvent(new StorageEvent('storage', {{ key: 'broca.session' }}));"
+    ));
+    browser
+        .until("log.innerText.includes('from the other tab') && !log.innerText.includes('mine')");
+    browser.keys("#text", "here too\n");
+    browser.until("document.querySelectorAll('#log .agent').length == 2");
 }
 
 #[test]

@@ -6,6 +6,8 @@ pub(crate) mod chat;
 #[cfg(feature = "telegram")]
 pub(crate) mod http;
 pub(crate) mod letta;
+#[cfg(feature = "telegram")]
+pub(crate) mod scene;
 pub(crate) mod shelf;
 #[cfg(feature = "telegram")]
 pub(crate) mod telegram;

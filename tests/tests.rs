@@ -7,6 +7,7 @@ mod crash;
 mod docs;
 #[cfg(feature = "telegram")]
 mod e2e;
+mod feed;
 #[cfg(feature = "telegram")]
 mod flow;
 mod letta;

@@ -133,7 +133,9 @@ impl AgentClient for Letta {
     }
 
     fn is_prepared(&self, ids: &AgentIds) -> bool {
-        ids.conversation.is_some()
+        let shared = self.isolation == Isolation::Shared;
+        let conversation = ids.conversation.as_deref();
+        conversation.is_some_and(|id| (id == DEFAULT) == shared)
             && ids.identity.is_some()
             && (ids.block.is_some() || !self.enters())
     }

@@ -115,10 +115,26 @@ impl Delivery {
 
     async fn work(&self, claimed: Claimed) {
         let (id, endpoint) = (claimed.reply, claimed.to.endpoint.clone());
+        let stale = claimed.clone();
         if let Err(error) = self.deliver(claimed).await {
-            // The part stays marked as being sent; the next start decides what becomes of it.
             log::error!(reply = id, endpoint = endpoint.as_str(), code = error.code.as_str();
                 "the reply could not be settled: {error}");
+            self.rescue(stale).await;
+        }
+    }
+
+    /// Gives back a reply whose settling failed, until the database takes it. Its part stays marked as
+    /// being sent, and the next claim decides what becomes of it.
+    async fn rescue(&self, claimed: Claimed) {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let claimed = claimed.clone();
+            let work = move |conn: &mut Conn| {
+                outbox::put_back(conn, &claimed, false, true, Timestamp::now(), None)
+            };
+            if self.flow.store.write(work).await.is_ok() {
+                return;
+            }
         }
     }
 
@@ -128,8 +144,9 @@ impl Delivery {
             match self.send(&claimed, index, part).await {
                 Ok(receipt) => {
                     let now = Timestamp::now();
-                    let said = move |conn: &mut Conn| outbox::said(conn, claimed, &receipt, now);
-                    claimed = self.flow.store.write(said).await?;
+                    let said =
+                        move |conn: &mut Conn| outbox::said(conn, claimed.clone(), &receipt, now);
+                    claimed = self.flow.insist(said).await?;
                 }
                 Err(error) => return self.unsent(claimed, error).await,
             }
@@ -173,9 +190,10 @@ impl Delivery {
         let wait = error
             .retry_after
             .unwrap_or_else(|| backoff(tries, FIRST_WAIT, salt));
+        let (retry, message) = (error.retry(), error.message().to_owned());
         let write = move |conn: &mut Conn| {
-            let words = (code, error.message());
-            match error.retry() {
+            let words = (code, message.as_str());
+            match retry {
                 Retry::Never if code == Code::EndpointBlocked => {
                     outbox::park_claimed(conn, &claimed, words, now)
                 }
@@ -191,6 +209,6 @@ impl Delivery {
                 }
             }
         };
-        self.flow.store.write(write).await
+        self.flow.insist(write).await
     }
 }

@@ -4,15 +4,21 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::{Notify, broadcast, watch};
 
 use crate::config::{Config, Isolation};
 use crate::endpoint::Endpoint;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::message::Progress;
-use crate::store::Store;
+use crate::store::{Conn, Store};
 use crate::time::Timestamp;
+
+/// How often a write that must not be lost is tried.
+const INSIST: u32 = 30;
+/// The wait between two of those tries.
+const INSIST_WAIT: Duration = Duration::from_secs(1);
 
 /// What every stage is given.
 pub struct Flow {
@@ -50,6 +56,25 @@ impl Flow {
     /// Whether live turns share one lane.
     pub fn agent_wide(&self) -> bool {
         self.config().agent.isolation != Isolation::Conversation
+    }
+
+    /// Writes what must not be lost, trying for a while where the database does not take it.
+    pub async fn insist<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Conn) -> Result<T> + Clone + Send + 'static,
+    {
+        let mut tries = 1;
+        loop {
+            match self.store.write(work.clone()).await {
+                Err(error) if tries < INSIST => {
+                    log::warn!(code = error.code.as_str(); "a write is tried again: {error}");
+                    tries += 1;
+                    tokio::time::sleep(INSIST_WAIT).await;
+                }
+                done => return done,
+            }
+        }
     }
 
     /// Something changed from outside: everyone looks again.

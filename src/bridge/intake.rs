@@ -92,7 +92,7 @@ impl Intake {
             .iter()
             .map(|inbound| Entry {
                 inbound: inbound.clone(),
-                wish: wish::of(inbound, mode, pause),
+                wish: wish::of(inbound, self.endpoint.notice(), mode, pause),
             })
             .collect();
         let rules = Rules {

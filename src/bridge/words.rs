@@ -19,6 +19,11 @@ pub(super) const STOPPED: &str = "Stopped.";
 /// What the agent is told when it asks for leave to use a tool.
 pub(super) const DENIED: &str = "nobody can approve tools in this channel; answer without it";
 
+/// Someone wrote who may not.
+pub(super) fn stranger(id: &str) -> String {
+    format!("This agent is private. Your id here is `{id}`; its operator can let you in.")
+}
+
 /// A waiting person is told that the message is kept.
 pub(super) fn kept(code: Option<Code>) -> String {
     let code = code.map_or(String::new(), |code| format!(" ({code})"));

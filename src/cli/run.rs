@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::blocking;
 use crate::bridge::Bridge;
 use crate::bridge::reload::Reloader;
 use crate::config::{Config, Watch};
@@ -111,11 +112,12 @@ async fn daemon(instance: Instance) -> Result<u8> {
 /// The lock on the database. On a server a second daemon waits for it as a standby, and `None` means that
 /// it was told to stop meanwhile; on a file it refuses to start.
 async fn hold(config: &Config, signals: &mut Signals) -> Result<Option<Hold>> {
-    let url = config.database.url.reveal();
+    let url = config.database.url.clone();
     let mut told = false;
     loop {
-        match Hold::take(url) {
-            Err(error) if error.code == Code::StoreHeld && is_postgres(url) => {
+        let wanted = url.clone();
+        match blocking::run(move || Hold::take(wanted.reveal())).await {
+            Err(error) if error.code == Code::StoreHeld && is_postgres(url.reveal()) => {
                 if !std::mem::replace(&mut told, true) {
                     log::info!("another daemon has the database; waiting as a standby");
                 }

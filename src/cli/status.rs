@@ -1,5 +1,7 @@
 //! `broca status`: how things are.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::store::report::{self, Stats};
@@ -55,7 +57,7 @@ fn show_daemon(daemon: &Value) {
 }
 
 fn show_stats(stats: &Stats) {
-    let line = |pairs: &[(String, i64)]| {
+    let line = |pairs: &BTreeMap<String, i64>| {
         let all = pairs
             .iter()
             .map(|(state, count)| format!("{count} {state}"));

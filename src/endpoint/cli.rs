@@ -62,6 +62,7 @@ struct Wanted {
     after: Option<String>,
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the shape of `Kind::open`")]
 fn open(opening: Opening) -> Result<Arc<dyn Endpoint>> {
     let Opening { shelf, server, .. } = opening;
     let chat = Arc::new(Chat::new(KIND.name, "local", shelf));

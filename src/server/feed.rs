@@ -18,7 +18,7 @@ mod follow;
 pub use follow::Start;
 
 /// Messages can be read again for this long.
-const LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+const LIFE: Duration = Duration::from_hours(30 * 24);
 /// News that a slow listener may be behind before it reads from the shelf again.
 const BEHIND: usize = 64;
 /// Streams at once for one session.
@@ -132,7 +132,7 @@ impl Feed {
     /// Up to `most` messages after `number`, oldest first. Blocks.
     pub fn after(&self, session: &str, number: i64, most: usize) -> Result<Vec<Numbered>> {
         let page = self.page(session, number, most)?;
-        Ok(page.into_iter().filter_map(read).collect())
+        Ok(page.iter().filter_map(read).collect())
     }
 
     /// The last `most` messages before `number`, oldest first. Blocks, and reads the whole session.
@@ -151,7 +151,7 @@ impl Feed {
                 break;
             }
         }
-        Ok(found.into_iter().filter_map(read).collect())
+        Ok(found.iter().filter_map(read).collect())
     }
 
     /// Takes a session's messages away and ends its streams. Blocks.
@@ -219,7 +219,7 @@ fn drawer(session: &str) -> String {
     format!("feed/{session}")
 }
 
-fn read(kept: Kept) -> Option<Numbered> {
+fn read(kept: &Kept) -> Option<Numbered> {
     let id = kept.number;
     let message = serde_json::from_str(&kept.value).ok()?;
     Some(Numbered { id, message })

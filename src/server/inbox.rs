@@ -247,7 +247,7 @@ mod tests {
         let inbox = Arc::new(Inbox::default());
         let receiver = Arc::clone(&inbox);
         let waiting =
-            tokio::task::spawn_blocking(move || receiver.receive(Duration::from_secs(60), 10));
+            tokio::task::spawn_blocking(move || receiver.receive(Duration::from_mins(1), 10));
         inbox.close();
         let woken = tokio::time::timeout(Duration::from_secs(5), waiting).await;
         assert_eq!(woken.expect("in time").expect("no panic"), []);

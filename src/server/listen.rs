@@ -25,7 +25,7 @@ use crate::shutdown::Stop;
 
 use super::{Server, Side};
 
-/// Connections at once, over both sides; further ones wait to be accepted.
+/// Connections at once on each side; further ones wait to be accepted.
 const CONNECTIONS: usize = 1024;
 /// A request's head must be there within this time, which also ends idle connections.
 const HEAD_TIME: Duration = Duration::from_secs(30);
@@ -45,7 +45,7 @@ pub enum Peer {
     Unix,
 }
 
-/// Room for connections.
+/// Room for the connections of one side: a crowd at the page does not lock the operator out.
 pub(super) struct Slots(Arc<Semaphore>);
 
 impl Default for Slots {
@@ -86,7 +86,7 @@ impl Server {
         let mut open = JoinSet::new();
         while !stop.is_told() {
             let next = async {
-                let slot = self.slots.take().await;
+                let slot = self.side(side).slots.take().await;
                 (accept().await, slot)
             };
             let (accepted, slot) = tokio::select! {

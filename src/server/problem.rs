@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
@@ -17,6 +18,9 @@ use super::BODY_LIMIT;
 
 /// A request's body must be there within this time.
 const BODY_TIME: Duration = Duration::from_secs(20);
+
+/// A body that is too large is read so far, in bytes, before the connection is given up.
+const PATIENCE: usize = 4 * 1024 * 1024;
 
 /// A JSON body. Wrong ones are answered with `{code, message, hint}`.
 pub struct Body<T>(pub T);
@@ -74,14 +78,40 @@ impl IntoResponse for Error {
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Error;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        let read = tokio::time::timeout(BODY_TIME, Json::<T>::from_request(request, state));
-        let read = read
-            .await
-            .map_err(|_| Error::new(Code::RequestMalformed, "the body did not come in time"))?;
-        read.map(|Json(value)| Self(value))
-            .map_err(|error| wrong_body(&error))
+    async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
+        let kind = request.headers().get(header::CONTENT_TYPE);
+        // Other kinds can be sent by any web page without asking first.
+        if !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json")) {
+            return Err(malformed("the body is not of type `application/json`"));
+        }
+        let bytes = tokio::time::timeout(BODY_TIME, read_all(request.into_body())).await;
+        let bytes = bytes.map_err(|_| malformed("the body did not come in time"))??;
+        let value = serde_json::from_slice(&bytes);
+        value
+            .map(Self)
+            .map_err(|error| malformed(format!("the body is not the JSON expected: {error}")))
     }
+}
+
+/// The whole body. One that is somewhat too large is read to its end all the same, since many clients
+/// hear no answer before they have sent everything.
+async fn read_all(body: axum::body::Body) -> Result<Vec<u8>, Error> {
+    let mut pieces = body.into_data_stream();
+    let (mut bytes, mut size) = (Vec::new(), 0);
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| malformed("the body broke off"))?;
+        size += piece.len();
+        if size <= BODY_LIMIT {
+            bytes.extend_from_slice(&piece);
+        } else if size > PATIENCE {
+            break;
+        }
+    }
+    if size <= BODY_LIMIT {
+        return Ok(bytes);
+    }
+    let message = format!("the request's body is larger than {BODY_LIMIT} bytes");
+    Err(Error::new(Code::RequestTooLarge, message))
 }
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
@@ -91,18 +121,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
         let query = axum::extract::Query::<T>::from_request_parts(parts, state).await;
         query
             .map(|query| Self(query.0))
-            .map_err(|error: QueryRejection| {
-                Error::new(Code::RequestMalformed, sentence(&error.body_text()))
-            })
+            .map_err(|error: QueryRejection| malformed(sentence(&error.body_text())))
     }
 }
 
-fn wrong_body(error: &JsonRejection) -> Error {
-    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        let message = format!("the request's body is larger than {BODY_LIMIT} bytes");
-        return Error::new(Code::RequestTooLarge, message);
-    }
-    Error::new(Code::RequestMalformed, sentence(&error.body_text()))
+fn malformed(message: impl Into<String>) -> Error {
+    Error::new(Code::RequestMalformed, message)
 }
 
 /// A foreign sentence in our style: it begins in lower case.

@@ -13,9 +13,9 @@ use crate::shelf::{Keep, Shelf};
 use crate::time::Timestamp;
 
 /// A session that is not used for so long is gone.
-pub const LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+pub const LIFE: Duration = Duration::from_hours(30 * 24);
 /// A session in use is renewed this often.
-const RENEWAL: Duration = Duration::from_secs(24 * 3600);
+const RENEWAL: Duration = Duration::from_hours(24);
 /// The hashes of tokens, and the session of each.
 const TOKENS: &str = "tokens";
 /// The sessions.

@@ -363,7 +363,7 @@ impl Row<'_> {
     /// Replaces the text that still waits; what the agent has already read is corrected by a new turn.
     fn edit(&self, conn: &mut Conn, of: &str, text: &str) -> Result<()> {
         let address = &self.inbound.address;
-        let original: Option<(i64, i64, String)> = messages::table
+        let original: Option<(i64, Option<String>, i64, String)> = messages::table
             .inner_join(turns::table.on(messages::turn.eq(turns::id.nullable())))
             .filter(
                 messages::endpoint
@@ -371,12 +371,13 @@ impl Row<'_> {
                     .and(messages::account.eq(&address.account)),
             )
             .filter(messages::key.eq(of))
-            .select((messages::id, turns::claim, turns::state))
+            .select((messages::id, messages::text, turns::claim, turns::state))
             .first(conn)
             .optional()?;
         match original {
             None => self.message(conn, None, "edit", Some(text)),
-            Some((message, 0, state)) if state == TurnState::Ready.as_str() => {
+            Some((_, Some(old), ..)) if old == text => self.message(conn, None, "edit", None),
+            Some((message, _, 0, state)) if state == TurnState::Ready.as_str() => {
                 let row = messages::table.find(message);
                 diesel::update(row)
                     .set(messages::text.eq(text))

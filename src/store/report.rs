@@ -1,5 +1,7 @@
 //! What the command line and the health routes read.
 
+use std::collections::BTreeMap;
+
 use diesel::dsl::{count_star, min};
 use diesel::prelude::*;
 use serde::Serialize;
@@ -167,9 +169,9 @@ pub struct ConversationRow {
 #[derive(Debug, Serialize)]
 pub struct Stats {
     /// Turns by state.
-    pub turns: Vec<(String, i64)>,
+    pub turns: BTreeMap<String, i64>,
     /// Replies by state.
-    pub replies: Vec<(String, i64)>,
+    pub replies: BTreeMap<String, i64>,
     /// Unix milliseconds of the oldest unsettled turn.
     pub oldest_turn: Option<i64>,
     /// Unix milliseconds of the oldest unsettled reply.
@@ -323,13 +325,15 @@ pub fn stats(conn: &mut Conn) -> Result<Stats> {
         turns: turns::table
             .group_by(turns::state)
             .select((turns::state, count_star()))
-            .order(turns::state)
-            .load(conn)?,
+            .load::<(String, i64)>(conn)?
+            .into_iter()
+            .collect(),
         replies: replies::table
             .group_by(replies::state)
             .select((replies::state, count_star()))
-            .order(replies::state)
-            .load(conn)?,
+            .load::<(String, i64)>(conn)?
+            .into_iter()
+            .collect(),
         oldest_turn: turns::table
             .filter(turns::settled_at.is_null())
             .select(min(turns::created_at))

@@ -27,6 +27,17 @@ fn a_person_keeps_one_identity_and_a_conversation_is_made_once() {
 }
 
 #[test]
+fn a_change_of_isolation_prepares_anew() {
+    let fake = Fake::start();
+    let own = client(&fake, Isolation::Conversation);
+    let shared = client(&fake, Isolation::Shared);
+    let (first, second) = (prepared(&own), prepared(&shared));
+    assert!(!own.is_prepared(&second) && !shared.is_prepared(&first));
+    let again = own.prepare(1, &ada(), "telegram", &second);
+    assert!(again.is_ok_and(|ids| own.is_prepared(&ids)));
+}
+
+#[test]
 fn a_block_is_attached_for_the_turn() {
     let fake = Fake::start();
     let client = client(&fake, Isolation::Block);

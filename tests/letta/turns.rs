@@ -336,3 +336,27 @@ fn cutting_ends_a_turn_at_once() {
         );
     });
 }
+
+#[test]
+fn many_turns_run_side_by_side_on_few_connections() {
+    let fake = Fake::start();
+    fake.lean();
+    let client = client(&fake, Isolation::Conversation);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let ids = prepared(&client);
+                for _ in 0..50 {
+                    let attempt = attempt(request(&client, &ids, &["hi"]));
+                    assert_eq!(said(start(&client, &attempt)), ["echo: hi"]);
+                }
+            });
+        }
+    });
+    assert_eq!((fake.count(), fake.turns().len()), (400, 0));
+    assert!(
+        fake.connections() <= 8,
+        "{} connections",
+        fake.connections()
+    );
+}

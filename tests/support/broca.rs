@@ -161,7 +161,11 @@ impl Broca {
     pub(crate) fn ask(&self, arguments: &[&str]) -> Value {
         let done = self.run(&[arguments, &["--json"]].concat());
         assert_eq!(done.code, 0, "{arguments:?}: {done:?}");
-        if done.out.is_empty() { Value::Null } else { done.json() }
+        if done.out.is_empty() {
+            Value::Null
+        } else {
+            done.json()
+        }
     }
 
     /// Starts the daemon and waits until it runs.
@@ -212,7 +216,9 @@ impl Broca {
     /// Sends a signal by its name.
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.pid().to_string();
-        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status();
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &pid])
+            .status();
         assert!(sent.expect("there is a `kill`").success());
     }
 
@@ -294,7 +300,11 @@ impl Broca {
 
 impl Drop for Broca {
     fn drop(&mut self) {
-        let child = self.daemon.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let child = self
+            .daemon
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(mut child) = child {
             let _ = child.kill();
             let _ = child.wait();

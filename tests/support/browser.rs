@@ -1,4 +1,4 @@
-//! A headless browser, driven over WebDriver.
+//! A headless browser, driven over `WebDriver`.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -15,11 +15,12 @@ pub(crate) struct Browser {
     http: Http,
     session: String,
     driver: Child,
-    _profile: tempfile::TempDir,
+    profile: tempfile::TempDir,
 }
 
 impl Browser {
     /// A window of this size, or `None` (with the reason printed) where there is no browser.
+    #[expect(clippy::print_stderr, reason = "says why a test shows nothing")]
     pub(crate) fn open(width: u32, height: u32) -> Option<Self> {
         let there = [DRIVER, BROWSER]
             .iter()
@@ -38,9 +39,9 @@ impl Browser {
             http: Http::new(1),
             session: format!("http://127.0.0.1:{port}/session"),
             driver,
-            _profile: profile,
+            profile,
         };
-        let folder = browser._profile.path().display();
+        let folder = browser.profile.path().display();
         let wanted = json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": {
             "binary": BROWSER,
             "args": [
@@ -133,8 +134,8 @@ impl Browser {
     fn find(&self, selector: &str) -> String {
         let by = json!({ "using": "css selector", "value": selector });
         let told = self.ask("POST", "/element", &by);
-        let values = told.as_object().expect("an element").values();
-        let id = values.last().and_then(Value::as_str);
+        let mut values = told.as_object().expect("an element").values();
+        let id = values.next_back().and_then(Value::as_str);
         id.expect("an element's id").to_owned()
     }
 
@@ -146,7 +147,7 @@ impl Browser {
             url: &url,
             headers: Vec::new(),
             json: (method == "POST").then_some(text.as_str()),
-            patience: Patience::brief(Duration::from_secs(60)),
+            patience: Patience::brief(Duration::from_mins(1)),
         };
         let answer = self.http.send(&call).expect("the driver answers");
         let ok = answer.is_ok();

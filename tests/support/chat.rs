@@ -29,7 +29,8 @@ pub(crate) struct Running {
     pub(crate) runtime: tokio::runtime::Runtime,
     /// The task that serves.
     pub(crate) serving: Mutex<Option<tokio::task::JoinHandle<()>>>,
-    replies: AtomicI64,
+    /// The id of the last reply.
+    pub(crate) replies: AtomicI64,
     seen: Mutex<HashSet<String>>,
     _folder: tempfile::TempDir,
 }
@@ -127,9 +128,12 @@ impl Running {
             .expect("no test panics while it holds this");
         let items = batch.items.iter();
         items
-            .map(|item| match seen.insert(item.key.clone()) {
-                true => Outcome::New,
-                false => Outcome::Seen,
+            .map(|item| {
+                if seen.insert(item.key.clone()) {
+                    Outcome::New
+                } else {
+                    Outcome::Seen
+                }
             })
             .collect()
     }

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 /// A request, read whole.
 pub(crate) struct Request {
@@ -49,6 +49,7 @@ impl Reply {
 pub(crate) struct Server {
     address: SocketAddr,
     state: Arc<State>,
+    accepting: Option<JoinHandle<()>>,
 }
 
 struct State {
@@ -75,8 +76,12 @@ impl Server {
             connections,
         });
         let (handle, shared) = (Arc::new(handle), Arc::clone(&state));
-        thread::spawn(move || accept(&listener, &shared, &handle));
-        Ok(Self { address, state })
+        let accepting = thread::spawn(move || accept(&listener, &shared, &handle));
+        Ok(Self {
+            address,
+            state,
+            accepting: Some(accepting),
+        })
     }
 
     /// `http://127.0.0.1:port`
@@ -89,6 +94,9 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.state.stopped.store(true, Ordering::SeqCst);
         let _ = TcpStream::connect(self.address); // wakes `accept`
+        if let Some(accepting) = self.accepting.take() {
+            let _ = accepting.join(); // from here on, nobody listens
+        }
         for connection in self
             .state
             .connections

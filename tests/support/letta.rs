@@ -2,14 +2,17 @@
 //! their streams, otids that are known again, locks, and faults on demand.
 
 mod http;
+mod plan;
 mod routes;
 mod run;
+mod streams;
 mod world;
 
+use std::collections::HashMap;
 use std::io::BufReader;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -92,10 +95,13 @@ pub(crate) struct Letta {
     life: Mutex<Option<Life>>,
 }
 
+/// The open connections by number.
+type Connections = Mutex<HashMap<u64, TcpStream>>;
+
 /// One span between start and stop.
 struct Life {
     over: Arc<AtomicBool>,
-    connections: Arc<Mutex<Vec<TcpStream>>>,
+    connections: Arc<Connections>,
     acceptor: thread::JoinHandle<()>,
 }
 
@@ -154,6 +160,11 @@ impl Letta {
         self.world.set(|settings| settings.ping = span);
     }
 
+    /// From now on keeps counts only, and old runs not at all: for load.
+    pub(crate) fn lean(&self) {
+        self.world.set(|settings| settings.lean = true);
+    }
+
     /// Whether there is a Redis; there is at first.
     pub(crate) fn redis(&self, there: bool) {
         self.world.set(|settings| settings.redis = there);
@@ -184,6 +195,23 @@ impl Letta {
         self.world.wait_for_turns(count);
     }
 
+    /// Waits until nothing runs.
+    pub(crate) fn wait_idle(&self) {
+        self.world.wait_idle();
+    }
+
+    /// The most turns that ran at the same time.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.world.data().most_at_once
+    }
+
+    /// How each run ended or `running`, in the order in which they began.
+    pub(crate) fn runs(&self) -> Vec<&'static str> {
+        let data = self.world.data();
+        let runs = data.order.iter().map(|id| data.runs[id].state().status);
+        runs.collect()
+    }
+
     /// Method and path of every request so far.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.world.requests()
@@ -192,6 +220,13 @@ impl Letta {
     /// How many requests came so far.
     pub(crate) fn request_count(&self) -> usize {
         self.world.request_count()
+    }
+
+    /// How many connections are open.
+    pub(crate) fn connections(&self) -> usize {
+        let life = self.life.lock().unwrap_or_else(PoisonError::into_inner);
+        life.as_ref()
+            .map_or(0, |life| held(&life.connections).len())
     }
 
     /// Deletes a conversation.
@@ -226,12 +261,7 @@ impl Letta {
         let _ = TcpStream::connect(self.address);
         let _ = life.acceptor.join();
         self.world.kill();
-        for connection in life
-            .connections
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .drain(..)
-        {
+        for connection in held(&life.connections).values() {
             let _ = connection.shutdown(Shutdown::Both);
         }
     }
@@ -265,7 +295,7 @@ pub(crate) fn config(url: &str, agent: &str, isolation: Isolation) -> config::Ag
 
 fn live(listener: TcpListener, world: &Arc<World>) -> Life {
     let over = Arc::new(AtomicBool::new(false));
-    let connections = Arc::new(Mutex::new(Vec::new()));
+    let connections = Arc::new(Connections::default());
     let acceptor = {
         let (over, connections, world) = (
             Arc::clone(&over),
@@ -284,10 +314,10 @@ fn live(listener: TcpListener, world: &Arc<World>) -> Life {
 fn accept(
     listener: &TcpListener,
     over: &AtomicBool,
-    connections: &Mutex<Vec<TcpStream>>,
+    connections: &Arc<Connections>,
     world: &Arc<World>,
 ) {
-    for connection in listener.incoming().map_while(Result::ok) {
+    for (number, connection) in (0..).zip(listener.incoming().map_while(Result::ok)) {
         if over.load(Ordering::Relaxed) {
             return;
         }
@@ -295,13 +325,17 @@ fn accept(
         let Ok(handle) = connection.try_clone() else {
             continue;
         };
-        connections
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(handle);
-        let world = Arc::clone(world);
-        thread::spawn(move || serve(connection, &world));
+        held(connections).insert(number, handle);
+        let (world, connections) = (Arc::clone(world), Arc::clone(connections));
+        thread::spawn(move || {
+            serve(connection, &world);
+            held(&connections).remove(&number);
+        });
     }
+}
+
+fn held(connections: &Connections) -> MutexGuard<'_, HashMap<u64, TcpStream>> {
+    connections.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn serve(connection: TcpStream, world: &Arc<World>) {

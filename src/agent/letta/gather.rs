@@ -14,6 +14,8 @@ pub(super) struct Gathered {
     texts: Vec<(String, String)>,
     tools: Vec<Tool>,
     approvals: Vec<Tool>,
+    /// A tool gave its result, perhaps one that was called before.
+    acted: bool,
     stop: Option<String>,
     trouble: Option<ModelTrouble>,
     /// The run, once known.
@@ -71,6 +73,10 @@ impl Gathered {
             "assistant_message" => self.take_text(event),
             "tool_call_message" => take_calls(&mut self.tools, &mut event),
             "approval_request_message" => take_calls(&mut self.approvals, &mut event),
+            "tool_return_message" => {
+                self.acted = true;
+                Took::Quiet
+            }
             "reasoning_message" | "hidden_reasoning_message" => Took::Shows(Step::Thinking),
             "stop_reason" => self.take_stop(event.stop_reason),
             "error_message" => self.take_trouble(event),
@@ -91,7 +97,7 @@ impl Gathered {
 
     /// Whether nothing came but signs of life and an end.
     pub(super) fn is_bare(&self) -> bool {
-        self.texts.is_empty() && self.tools.is_empty() && self.approvals.is_empty()
+        !self.acted && self.texts.is_empty() && self.tools.is_empty() && self.approvals.is_empty()
     }
 
     /// Notes the end that a run's record names.
@@ -156,7 +162,7 @@ impl Gathered {
     }
 
     fn answer(self) -> Fate {
-        let acted = !self.tools.is_empty();
+        let acted = self.acted || !self.tools.is_empty();
         let said = self.said();
         match (said.is_empty(), acted) {
             (false, _) => Fate::Answered(Answer::Said(said)),
@@ -188,4 +194,101 @@ fn take_calls(known: &mut Vec<Tool>, event: &mut Event) -> Took {
         }
     }
     shows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn gathered(events: &[Value]) -> Gathered {
+        let mut gathered = Gathered::default();
+        for event in events {
+            gathered.take(serde_json::from_value(event.clone()).expect("an event"));
+        }
+        gathered
+    }
+
+    fn text(id: &str, seq: u64, content: &str) -> Value {
+        json!({ "message_type": "assistant_message", "id": id, "seq_id": seq, "content": content })
+    }
+
+    fn stop(reason: &str) -> Value {
+        json!({ "message_type": "stop_reason", "stop_reason": reason })
+    }
+
+    fn answer(events: &[Value]) -> Fate {
+        match gathered(events).verdict() {
+            Verdict::Fate(fate) => fate,
+            Verdict::Trouble(trouble) => panic!("{trouble:?}"),
+        }
+    }
+
+    #[test]
+    fn pieces_of_one_message_are_one_text_and_a_replay_adds_nothing() {
+        let (first, second, other) = (text("a", 2, "Hel"), text("a", 3, "lo"), text("b", 4, "Bye"));
+        let events = [
+            first.clone(),
+            second.clone(),
+            first,
+            second,
+            other,
+            stop("end_turn"),
+        ];
+        let gathered = gathered(&events);
+        assert_eq!(
+            (gathered.text().as_str(), gathered.seq),
+            ("Hello\n\nBye", 4)
+        );
+        assert!(gathered.has_ended());
+        let said = vec!["Hello".to_owned(), "Bye".to_owned()];
+        assert!(matches!(answer(&events), Fate::Answered(Answer::Said(texts)) if texts == said));
+    }
+
+    #[test]
+    fn a_ping_names_the_run_but_no_place() {
+        let ping = json!({ "message_type": "ping", "seq_id": 9, "run_id": "run-1" });
+        let gathered = gathered(&[ping, text("a", 2, "x")]);
+        assert_eq!((gathered.run.as_deref(), gathered.seq), (Some("run-1"), 2));
+    }
+
+    #[test]
+    fn blank_texts_are_no_answer() {
+        let blank = [text("a", 2, " \n"), stop("end_turn")];
+        assert!(
+            matches!(answer(&blank), Fate::Failed(error) if error.code == Code::AgentEmptyAnswer)
+        );
+        let returned = json!({ "message_type": "tool_return_message", "tool_return": "ok" });
+        let acted = [returned, stop("end_turn")];
+        assert!(matches!(answer(&acted), Fate::Answered(Answer::Silent)));
+    }
+
+    #[test]
+    fn several_calls_wait_together() {
+        let call = |id: &str| json!({ "name": "rm", "tool_call_id": id });
+        let asks = json!({
+            "message_type": "approval_request_message", "id": "m", "tool_calls": [call("1"), call("2")],
+        });
+        let events = [
+            text("a", 2, "May I?"),
+            asks.clone(),
+            asks,
+            stop("requires_approval"),
+        ];
+        let Fate::Answered(Answer::Approval(approval)) = answer(&events) else {
+            panic!("it should wait");
+        };
+        assert_eq!(
+            (approval.calls.len(), approval.tools),
+            (2, vec!["rm".to_owned(); 2])
+        );
+        assert_eq!(approval.said, ["May I?"]);
+    }
+
+    #[test]
+    fn a_bad_end_is_trouble_even_after_text() {
+        let events = [text("a", 2, "Hel"), stop("llm_api_error")];
+        assert!(matches!(gathered(&events).verdict(), Verdict::Trouble(_)));
+        assert!(matches!(answer(&[stop("cancelled")]), Fate::Cancelled));
+    }
 }

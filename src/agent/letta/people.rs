@@ -10,9 +10,9 @@ use crate::message::About;
 
 use super::api::{encode, unreachable};
 use super::failure::Refusal;
-use super::stream::{Next, events};
-use super::wire::Named;
-use super::{DEFAULT, Letta, fate, known, request, template};
+use super::stream::events;
+use super::wire::{Event, Named};
+use super::{DEFAULT, Letta, fate, known, probe, request, template};
 use crate::config::Isolation;
 
 /// The label of a person's block.
@@ -88,27 +88,28 @@ pub(super) fn leave(letta: &Letta, ids: &AgentIds) -> Result<()> {
 }
 
 /// Denies the approval that a conversation waits for, so that it does not stand in the way. What the
-/// agent says to that has no reader.
+/// agent says to that has no reader. Gives whether there was one.
 pub(super) fn deny_pending(letta: &Letta, conversation: &str) -> Result<bool> {
     let place = letta.place(conversation);
     let page = fate::messages(letta, &place, None)?.unwrap_or_default();
     let newest = if place.is_default() {
-        page.last()
+        page.into_iter().next_back()
     } else {
-        page.first()
+        page.into_iter().next()
     };
-    let Some(mut newest) = newest.cloned() else {
-        return Ok(false);
-    };
-    if newest.message_type != "approval_request_message" {
-        return Ok(false);
+    match newest {
+        Some(newest) if newest.message_type == "approval_request_message" => {
+            log::warn!("`{conversation}` waits for an approval that nobody will give; denied");
+            deny(letta, conversation, newest).map(|()| true)
+        }
+        _ => Ok(false),
     }
-    let calls = newest
-        .calls()
-        .into_iter()
-        .filter_map(|call| call.tool_call_id);
+}
+
+fn deny(letta: &Letta, conversation: &str, mut asked: Event) -> Result<()> {
+    let calls = asked.calls().into_iter();
     let approval = Approval {
-        calls: calls.collect(),
+        calls: calls.filter_map(|call| call.tool_call_id).collect(),
         tools: Vec::new(),
         said: Vec::new(),
     };
@@ -120,23 +121,16 @@ pub(super) fn deny_pending(letta: &Letta, conversation: &str) -> Result<bool> {
     };
     let verdict = Verdict::Deny("nobody answered the request in time".to_owned());
     let request = request::decide(&letta.form(), &approval, &verdict, &before);
-    log::warn!(
-        "the conversation `{conversation}` waits for an approval that nobody will give; denied"
-    );
     let patience = Patience {
         whole: Some(letta.turn_timeout),
         silence: letta.pace.silence,
     };
-    let path = place.path("messages");
+    let path = letta.place(conversation).path("messages");
     let answer = letta
         .api
         .open(Method::POST, &path, Some(&request.body), patience);
-    let answer = answer.map_err(|failure| unreachable(&failure))?;
-    if answer.is_ok() {
-        let mut events = events(answer);
-        while !matches!(events.next(), Next::End(_)) {}
-    }
-    Ok(true)
+    events(answer.map_err(|failure| unreachable(&failure))?).drain();
+    Ok(())
 }
 
 /// The failure where the agent has a block of the persons' label itself.
@@ -191,7 +185,8 @@ fn begin(letta: &Letta, conversation: i64, about: &About, endpoint: &str) -> Res
     let path = format!("/v1/conversations/?agent_id={}", letta.agent);
     match letta.api.post::<Named>(&path, &body.to_string())? {
         Ok(made) => Ok(made.id),
-        Err(refusal) if refusal.status == 404 => Err(absent(letta, &refusal)),
+        // The agent's id is refused with 422 where its form is wrong.
+        Err(refusal) if matches!(refusal.status, 404 | 422) => Err(absent(letta, &refusal)),
         Err(refusal) => Err(refusal.error()),
     }
 }
@@ -212,6 +207,7 @@ fn absent(letta: &Letta, refusal: &Refusal) -> Error {
         .get::<Value>(&format!("/v1/agents/{}", letta.agent))
     {
         Ok(Ok(_)) => unsupported(refusal, "conversations"),
+        Ok(Err(refusal)) if matches!(refusal.status, 404 | 422) => probe::no_agent(letta),
         Ok(Err(refusal)) => refusal.error(),
         Err(error) => error,
     }

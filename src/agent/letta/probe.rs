@@ -66,12 +66,15 @@ fn agent(letta: &Letta) -> Result<State> {
         .get::<State>(&path)?
         .map_err(|refusal| match refusal.status {
             // An id of the wrong form is refused as a malformed request.
-            400 | 404 | 422 => Error::new(
-                Code::AgentMissing,
-                format!("there is no agent `{}` at Letta", letta.agent),
-            ),
+            400 | 404 | 422 => no_agent(letta),
             _ => refusal.error(),
         })
+}
+
+/// The failure where there is no such agent.
+pub(super) fn no_agent(letta: &Letta) -> Error {
+    let words = format!("there is no agent `{}` at Letta", letta.agent);
+    Error::new(Code::AgentMissing, words)
 }
 
 fn conversations(letta: &Letta) -> Result<()> {

@@ -12,8 +12,8 @@ use crate::bridge::flow::Flow;
 use crate::message::{Progress, Step};
 use crate::shutdown::Stop;
 
-/// Networks forget a typing sign after about 5 s.
-const AGAIN: Duration = Duration::from_secs(4);
+/// Networks forget a typing sign after about 5 s; each endpoint keeps to its own pace within that.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Shows one endpoint what its turns are doing, until told to stop.
 pub(in crate::bridge) async fn run(flow: Arc<Flow>, name: &'static str, mut stop: Stop) {

@@ -6,15 +6,12 @@ use crate::error::Code;
 use crate::message::{Content, Inbound, Standing};
 use crate::store::accept::Wish;
 
-/// What becomes of `inbound`, in this mode and with the agent in this state.
-pub(super) fn of(inbound: &Inbound, mode: Mode, pause: Option<Code>) -> Wish {
+/// What becomes of `inbound`, in this mode and with the agent in this state. `notice` is what the
+/// endpoint tells strangers, in place of Broca's own words.
+pub(super) fn of(inbound: &Inbound, notice: Option<&str>, mode: Mode, pause: Option<Code>) -> Wish {
     if inbound.standing == Standing::Stranger {
-        let notice = matches!(inbound.content, Content::Text(_)).then(|| {
-            format!(
-                "This agent is private. Your id here is `{}`; its operator can let you in.",
-                inbound.from.id
-            )
-        });
+        let words = || notice.map_or_else(|| words::stranger(&inbound.from.id), str::to_owned);
+        let notice = matches!(inbound.content, Content::Text(_)).then(words);
         return Wish::Refuse { notice };
     }
     match &inbound.content {

@@ -9,7 +9,7 @@ use crate::bridge::flow::StopGuard;
 use crate::bridge::words;
 use crate::config::Mode;
 use crate::error::{Code, Error, Result, Retry};
-use crate::exchange::{Answer, Approval, Attempt, Fate, How, Verdict};
+use crate::exchange::{AgentIds, Answer, Approval, Attempt, Fate, How, Verdict};
 use crate::message::{Progress, Step};
 use crate::retry::backoff;
 use crate::shutdown::Stop;
@@ -57,7 +57,12 @@ impl<'a> Work<'a> {
                     Code::TurnPoison,
                     "the turn was begun many times without an outcome",
                 );
-                self.fail(None, &error).await
+                let end = self
+                    .claimed
+                    .open
+                    .as_ref()
+                    .map(|open| ended(open, AttemptState::Failed, Some(&error)));
+                self.fail(end, &error).await
             }
             Mode::Live => self.live().await,
         }
@@ -92,7 +97,10 @@ impl<'a> Work<'a> {
         let started = match self.start(&agent).await {
             Ok(Some(started)) => started,
             Ok(None) => return Ok(()),
-            Err(error) => return self.unprepared(&error).await,
+            Err(error) => {
+                self.leave_own(&agent).await;
+                return self.unprepared(&error).await;
+            }
         };
         self.show(Step::Thinking);
         let done = self.follow(&agent, started, &stop).await;
@@ -144,33 +152,49 @@ impl<'a> Work<'a> {
             .await
     }
 
-    /// Puts the person's memory before the agent, having noted that it will.
+    /// Puts the person's memory before the agent, having noted that it will, and having taken away what
+    /// an earlier turn may have left there.
     async fn enter(&self, agent: &Arc<dyn AgentClient>) -> Result<()> {
-        let (agent_id, ids) = (self.processor.flow.agent_id(), self.claimed.ids.clone());
-        let noted = ids.clone();
-        let note =
-            move |conn: &mut Conn| agent_ids::attaching(conn, &agent_id, &noted, Timestamp::now());
-        self.processor.flow.store.write(note).await?;
-        let client = Arc::clone(agent);
+        let flow = &self.processor.flow;
+        let id = flow.agent_id();
+        for left in flow
+            .store
+            .read(move |conn| agent_ids::attached(conn, &id))
+            .await?
+        {
+            self.leave(agent, left).await?;
+        }
+        let (id, ids) = (flow.agent_id(), self.claimed.ids.clone());
+        flow.store
+            .write(move |conn| agent_ids::attaching(conn, &id, &ids, Timestamp::now()))
+            .await?;
+        let (client, ids) = (Arc::clone(agent), self.claimed.ids.clone());
         blocking::run(move || client.enter(&ids)).await
     }
 
-    /// Takes the person's memory away from the agent again.
-    async fn leave(&self, agent: &Arc<dyn AgentClient>) {
-        let Some(block) = self.claimed.ids.block.clone().filter(|_| agent.enters()) else {
-            return;
+    /// Takes a person's memory away from the agent again.
+    async fn leave(&self, agent: &Arc<dyn AgentClient>, ids: AgentIds) -> Result<()> {
+        let Some(block) = ids.block.clone() else {
+            return Ok(());
         };
-        let (client, ids) = (Arc::clone(agent), self.claimed.ids.clone());
-        if let Err(error) = blocking::run(move || client.leave(&ids)).await {
-            // The row stays: the next turn or start undoes it.
-            log::warn!(turn = self.claimed.turn, code = error.code.as_str();
-                "the person's memory stays attached for now: {error}");
+        let client = Arc::clone(agent);
+        blocking::run(move || client.leave(&ids)).await?;
+        let id = self.processor.flow.agent_id();
+        self.processor
+            .flow
+            .store
+            .write(move |conn| agent_ids::detached(conn, &id, &block))
+            .await
+    }
+
+    /// The same at the end of a turn. Where it fails, the next turn or start does it.
+    async fn leave_own(&self, agent: &Arc<dyn AgentClient>) {
+        if !agent.enters() {
             return;
         }
-        let agent_id = self.processor.flow.agent_id();
-        let note = move |conn: &mut Conn| agent_ids::detached(conn, &agent_id, &block);
-        if let Err(error) = self.processor.flow.store.write(note).await {
-            log::warn!(turn = self.claimed.turn; "a detached block could not be noted: {error}");
+        if let Err(error) = self.leave(agent, self.claimed.ids.clone()).await {
+            log::warn!(turn = self.claimed.turn, code = error.code.as_str();
+                "the person's memory stays attached for now: {error}");
         }
     }
 
@@ -185,7 +209,7 @@ impl<'a> Work<'a> {
             self.tells = Some(attempt.request.tells.clone());
             let heard = self.hear(agent, &attempt, how, stop).await;
             let Ok(Fate::Answered(Answer::Approval(approval))) = heard else {
-                self.leave(agent).await;
+                self.leave_own(agent).await;
                 return self.conclude(attempt, heard).await;
             };
             match self.deny(agent, &attempt, &approval).await? {
@@ -441,12 +465,12 @@ impl<'a> Work<'a> {
             .filter(|_| matches!(ending, Ending::Replied(_) | Ending::Silent));
         let write = move |conn: &mut Conn| {
             let mine = queue::settle(conn, &claimed, end.as_ref(), &ending, Timestamp::now())?;
-            if let Some(tells) = tells.filter(|_| mine) {
-                agent_ids::told(conn, &agent, claimed.conversation, &tells)?;
+            if let Some(tells) = tells.as_ref().filter(|_| mine) {
+                agent_ids::told(conn, &agent, claimed.conversation, tells)?;
             }
             Ok(mine)
         };
-        let mine = self.processor.flow.store.write(write).await?;
+        let mine = self.processor.flow.insist(write).await?;
         let took = Timestamp::now().since(self.claimed.created_at).as_millis();
         log::info!(turn = self.claimed.turn, conversation = self.claimed.conversation,
             endpoint = self.claimed.to.endpoint.as_str(), attempt = self.claimed.claim;

@@ -24,6 +24,7 @@ const SAFE: &[(&str, &str)] = &[
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "no-referrer"),
     ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
     ("x-frame-options", "DENY"),
     (
         "permissions-policy",

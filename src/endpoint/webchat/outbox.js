@@ -87,6 +87,7 @@ export class Outbox {
   }
 
   mark(entry, state, reason = "") {
+    if (!this.entries.includes(entry)) return; // the server showed it before it answered
     Object.assign(entry, { state, reason });
     if (state === "sent") this.drop(entry.key);
     else this.save();

@@ -1,13 +1,12 @@
 // The page: what is shown, and what the person does.
 
-import { render } from "./markdown.js";
 import { Outbox } from "./outbox.js";
-import { Declined, about, begin, follow, forget, freshKey, history, post, session } from "./wire.js";
+import { askAccess, copyCode, hideBanner, showBanner } from "./parts.js";
+import { bubble, dayRow, isOwnSign, messageRow, tellState } from "./rows.js";
+import { SESSION, about, begin, follow, forget, freshKey, history, post, session } from "./wire.js";
 
 const PAGE = 50;
 const $ = (id) => document.getElementById(id);
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const calendar = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
 
 let title = "Chat";
 let longest = Infinity;
@@ -16,53 +15,12 @@ let oldest = 0;
 let lastDay = "";
 let unread = 0;
 let turn = null; // {id, since, word}
-let hiddenBanner = "";
 let following = null;
 let starting = null;
 
 const outbox = new Outbox(ensureSession, showEntry);
 
 // ---- what is shown
-
-function bubble(role, text) {
-  const article = document.createElement("article");
-  article.className = role;
-  const box = document.createElement("div");
-  box.className = "bubble";
-  if (role === "user") box.textContent = text;
-  else box.append(render(text));
-  const meta = document.createElement("p");
-  meta.className = "meta";
-  article.append(box, meta);
-  return article;
-}
-
-const WHO = { user: "You", agent: "Agent", operator: "Operator", notice: "Notice", error: "Problem" };
-
-function messageRow(message) {
-  const row = bubble(message.role, message.text);
-  const who = document.createElement("span");
-  who.className = "unseen";
-  who.textContent = `${WHO[message.role] || "Agent"}: `;
-  row.prepend(who);
-  const time = document.createElement("time");
-  const at = new Date(message.at);
-  time.dateTime = at.toISOString();
-  time.title = at.toLocaleString();
-  time.textContent = (message.role === "operator" ? "Operator · " : "") + clock.format(at);
-  row.lastChild.append(time);
-  return row;
-}
-
-const isOwnSign = (message) => message.role === "user" && /^stop-/.test(message.key || "");
-
-function dayRow(message) {
-  const day = calendar.format(new Date(message.at));
-  const row = document.createElement("p");
-  row.className = "day";
-  row.textContent = day;
-  return { day, row };
-}
 
 function showMessage(message) {
   if (message.id <= last) return;
@@ -89,8 +47,6 @@ function entryRow(key) {
   return [...$("outbox").children].find((row) => row.dataset.key === key);
 }
 
-const STATES = { waiting: "Waiting…", sending: "Sending…", sent: "Sent", failed: "Not sent" };
-
 function showEntry(entry) {
   let row = entryRow(entry.key);
   if (!row) {
@@ -100,22 +56,7 @@ function showEntry(entry) {
     $("hello").hidden = true;
     settleScroll(true);
   }
-  const meta = row.lastChild;
-  const word = document.createElement("span");
-  word.textContent = entry.reason || STATES[entry.state];
-  if (entry.state === "failed") word.className = "bad";
-  meta.replaceChildren(word);
-  if (entry.state !== "failed") return;
-  const button = (name, work) => {
-    const made = document.createElement("button");
-    made.type = "button";
-    made.className = "quiet";
-    made.textContent = name;
-    made.addEventListener("click", work);
-    meta.append(made);
-  };
-  button("Retry", () => outbox.retry(entry.key));
-  button("Discard", () => {
+  tellState(row, entry, () => outbox.retry(entry.key), () => {
     outbox.drop(entry.key);
     row.remove();
   });
@@ -219,35 +160,21 @@ async function beginSession() {
   }
 }
 
-function askAccess(again) {
-  const gate = $("gate");
-  if (again) $("gate-text").textContent = "That token was not right. Please try again.";
-  $("gate-token").value = "";
-  gate.returnValue = "";
-  gate.showModal();
-  return new Promise((given, declined) => {
-    gate.addEventListener("close", () => {
-      const value = $("gate-token").value.trim();
-      if (gate.returnValue === "open" && value) given(value);
-      else declined(new Declined());
-    }, { once: true });
-  });
-}
-
 function startFollowing() {
   stopFollowing();
   following = new AbortController();
-  follow(last, {
+  const { token } = session;
+  follow(last, token, {
     open: () => {
       setLink("on", "Connected");
-      learnAbout();
+      learnAbout().catch(() => {});
       outbox.flush();
     },
     lost: () => {
       setLink("off", "Connection lost; trying again…");
       clearLive();
     },
-    gone: endOfSession,
+    gone: () => endOfSession(token),
     event: (name, data) => {
       if (name === "message") showMessage(data);
       if (name === "progress") showProgress(data);
@@ -260,7 +187,8 @@ function stopFollowing() {
   following = null;
 }
 
-function endOfSession() {
+function endOfSession(token) {
+  if (session.token !== token) return; // another tab has begun a new one already
   session.token = null;
   stopFollowing();
   clearLive();
@@ -268,12 +196,13 @@ function endOfSession() {
 }
 
 async function loadHistory() {
+  const { token } = session;
   try {
     const messages = await history();
     messages.forEach(showMessage);
     $("earlier").hidden = messages.length < PAGE;
   } catch (problem) {
-    if (problem.status === 401) endOfSession();
+    if (problem.status === 401) endOfSession(token);
   }
 }
 
@@ -300,22 +229,34 @@ async function loadEarlier() {
 }
 
 async function newChat() {
-  $("ask").close();
   try {
     await forget();
   } catch (problem) {
     if (problem.status !== 401) return setLink("off", "Could not end this chat; please try again");
     session.token = null;
   }
+  outbox.clear();
+  $("outbox").replaceChildren();
+  emptyLog();
+  $("text").focus();
+}
+
+function emptyLog() {
   stopFollowing();
   clearLive();
-  outbox.clear();
-  for (const id of ["log", "outbox"]) $(id).replaceChildren();
+  $("log").replaceChildren();
   [last, oldest, lastDay] = [0, 0, ""];
   $("hello").hidden = false;
   $("fresh").hidden = $("earlier").hidden = true;
   setLink("on", "Ready");
-  $("text").focus();
+}
+
+/** Another tab began or ended a chat: all tabs show the same one. */
+async function changeSession() {
+  emptyLog();
+  if (!session.token) return;
+  await loadHistory();
+  if (session.token) startFollowing();
 }
 
 // ---- the banner
@@ -327,22 +268,6 @@ async function learnAbout() {
   $("title").textContent = title;
   if (!unread) document.title = title;
   showBanner(settings);
-}
-
-function showBanner({ mode }) {
-  const words = {
-    echo: ["Echo mode: no agent is connected yet, so your messages come back as they are. To connect one, run ",
-      "broca init", ", or set ", "AGENT_ID", " and ", "AGENT_ENDPOINT", "."],
-    listen: ["Your messages are kept, and nobody answers at the moment."],
-  }[mode];
-  $("banner").hidden = !words || hiddenBanner === mode;
-  $("banner").dataset.mode = mode || "";
-  $("banner-text").replaceChildren(...(words || []).map((word, place) => {
-    if (place % 2 === 0) return word;
-    const code = document.createElement("code");
-    code.textContent = word;
-    return code;
-  }));
 }
 
 // ---- what the person does
@@ -378,20 +303,6 @@ async function stopTurn() {
   }
 }
 
-async function copyCode(button) {
-  const text = button.closest(".code").querySelector("pre").textContent;
-  try {
-    await navigator.clipboard.writeText(text);
-    button.textContent = "Copied";
-  } catch {
-    getSelection().selectAllChildren(button.closest(".code").querySelector("pre"));
-    button.textContent = "Selected";
-  }
-  setTimeout(() => {
-    button.textContent = "Copy";
-  }, 2000);
-}
-
 function wireUp() {
   $("form").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -412,16 +323,16 @@ function wireUp() {
   $("earlier").addEventListener("click", loadEarlier);
   $("fresh").addEventListener("click", () => $("ask").showModal());
   $("ask").addEventListener("close", () => $("ask").returnValue === "new" && newChat());
-  $("banner-close").addEventListener("click", () => {
-    hiddenBanner = $("banner").dataset.mode;
-    $("banner").hidden = true;
-  });
+  $("banner-close").addEventListener("click", hideBanner);
   $("gate-close").addEventListener("click", () => $("gate").close(""));
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return;
     unread = 0;
     document.title = title;
     learnAbout().catch(() => {});
+  });
+  addEventListener("storage", (event) => {
+    if (event.key === SESSION) changeSession();
   });
   setInterval(tellStep, 1000);
 }

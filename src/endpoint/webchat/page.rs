@@ -12,38 +12,26 @@ struct File {
     text: &'static str,
 }
 
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
 const FILES: &[File] = &[
-    File {
-        path: "/",
-        kind: "text/html; charset=utf-8",
-        text: include_str!("index.html"),
-    },
-    File {
-        path: "/page.css",
-        kind: "text/css; charset=utf-8",
-        text: include_str!("page.css"),
-    },
-    File {
-        path: "/page.js",
-        kind: "text/javascript; charset=utf-8",
-        text: include_str!("page.js"),
-    },
-    File {
-        path: "/wire.js",
-        kind: "text/javascript; charset=utf-8",
-        text: include_str!("wire.js"),
-    },
-    File {
-        path: "/outbox.js",
-        kind: "text/javascript; charset=utf-8",
-        text: include_str!("outbox.js"),
-    },
-    File {
-        path: "/markdown.js",
-        kind: "text/javascript; charset=utf-8",
-        text: include_str!("markdown.js"),
-    },
+    File::new("/", HTML, include_str!("index.html")),
+    File::new("/page.css", CSS, include_str!("page.css")),
+    File::new("/page.js", SCRIPT, include_str!("page.js")),
+    File::new("/parts.js", SCRIPT, include_str!("parts.js")),
+    File::new("/rows.js", SCRIPT, include_str!("rows.js")),
+    File::new("/outbox.js", SCRIPT, include_str!("outbox.js")),
+    File::new("/wire.js", SCRIPT, include_str!("wire.js")),
+    File::new("/markdown.js", SCRIPT, include_str!("markdown.js")),
 ];
+
+impl File {
+    const fn new(path: &'static str, kind: &'static str, text: &'static str) -> Self {
+        Self { path, kind, text }
+    }
+}
 
 /// A route for each file.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>()

@@ -1,13 +1,14 @@
 // Requests to the API, the session's token, and the stream of events.
 
-const SESSION = "broca.session";
+/** Where the browser keeps the session's token. */
+export const SESSION = "broca.session";
 const SILENCE = 40_000; // the server says something every 15 s
 const LONGEST = 30_000;
 
 /** What the server refused, or that it was not reached (`status` 0). */
 export class Problem extends Error {
   constructor(message, status, code = "", wait = 0) {
-    super(message);
+    super(message.charAt(0).toUpperCase() + message.slice(1));
     Object.assign(this, { status, code, wait });
   }
   /** Whether the same request may go well later. */
@@ -116,15 +117,15 @@ export function pause(span) {
 }
 
 /**
- * Follows the session's events after `after` until the session ends or `signal` aborts, connecting again
- * as often as it takes. `on` has `open()`, `lost()`, `gone()` and `event(name, data)`.
+ * Follows the events after `after` of the session of `token` until it ends or `signal` aborts, connecting
+ * again as often as it takes. `on` has `open()`, `lost()`, `gone()` and `event(name, data)`.
  */
-export async function follow(after, on, signal) {
+export async function follow(after, token, on, signal) {
   let last = after;
   let failures = 0;
   while (!signal.aborted) {
     try {
-      await listen(last, signal, () => {
+      await listen(last, token, signal, () => {
         failures = 0;
         on.open();
       }, (name, data, id) => {
@@ -142,14 +143,14 @@ export async function follow(after, on, signal) {
   }
 }
 
-async function listen(last, signal, opened, told) {
+async function listen(last, token, signal, opened, told) {
   const quiet = new AbortController();
   const cut = () => quiet.abort();
   signal.addEventListener("abort", cut);
   let timer = setTimeout(cut, SILENCE);
   try {
     const headers = { Accept: "text/event-stream", "Last-Event-ID": String(last) };
-    const answer = await request("GET", "events", { token: session.token, headers, signal: quiet.signal });
+    const answer = await request("GET", "events", { token, headers, signal: quiet.signal });
     opened();
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";

@@ -115,7 +115,7 @@ impl Follower {
         loop {
             if let Some(kept) = self.missed.pop_front() {
                 self.last = kept.number;
-                match event_of(kept) {
+                match event_of(&kept) {
                     Some(event) => return Some(event),
                     None => continue,
                 }
@@ -165,7 +165,7 @@ impl Follower {
     }
 }
 
-fn event_of(kept: Kept) -> Option<Event> {
+fn event_of(kept: &Kept) -> Option<Event> {
     let message = read(kept)?;
     let data = serde_json::to_string(&message).expect("a message is plain JSON");
     let event = Event::default().event("message").data(data);

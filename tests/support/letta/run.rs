@@ -10,6 +10,8 @@ use super::Step;
 /// A run that several streams may follow.
 pub(crate) struct Run {
     pub(crate) id: String,
+    /// The otids that it is known again by.
+    pub(crate) token: String,
     pub(crate) conversation: String,
     pub(crate) agent: String,
     pub(crate) background: bool,
@@ -33,13 +35,20 @@ pub(crate) struct State {
 }
 
 impl Run {
-    pub(crate) fn new(id: String, conversation: &str, agent: &str, background: bool) -> Self {
+    pub(crate) fn new(
+        id: &str,
+        token: &str,
+        conversation: &str,
+        agent: &str,
+        background: bool,
+    ) -> Self {
         let state = State {
             status: "running",
             ..State::default()
         };
         let run = Self {
-            id,
+            id: id.to_owned(),
+            token: token.to_owned(),
             conversation: conversation.to_owned(),
             agent: agent.to_owned(),
             background,

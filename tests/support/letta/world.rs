@@ -5,9 +5,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
+use super::plan::{Plan, store};
 use super::run::Run;
 use super::{Fault, Reply, Step, Turn};
 
@@ -18,6 +19,7 @@ pub(crate) struct Settings {
     pub(crate) think: Duration,
     pub(crate) ping: Duration,
     pub(crate) redis: bool,
+    pub(crate) lean: bool,
     pub(crate) key: Option<&'static str>,
     pub(crate) reply: Arc<Reply>,
 }
@@ -28,20 +30,53 @@ pub(crate) struct Data {
     pub(crate) conversations: HashMap<String, Conversation>,
     pub(crate) runs: HashMap<String, Arc<Run>>,
     /// Runs in the order in which they began.
-    pub(crate) order: Vec<String>,
+    pub(crate) order: VecDeque<String>,
     pub(crate) otids: HashMap<String, String>,
     pub(crate) identities: HashMap<String, String>,
     /// Blocks by id: label and description.
     pub(crate) blocks: HashMap<String, (String, String)>,
     pub(crate) attached: HashSet<String>,
     pub(crate) turns: Vec<Turn>,
+    pub(crate) turn_count: usize,
     pub(crate) requests: Vec<String>,
+    pub(crate) request_count: usize,
+}
+
+/// So many runs and messages of a conversation are kept where counts suffice.
+const RECENT: usize = 10_000;
+
+impl Data {
+    /// Forgets the oldest run beyond what is kept, and what was said in it.
+    fn forget(&mut self) {
+        if self.order.len() <= RECENT {
+            return;
+        }
+        let Some(run) = self.order.pop_front().and_then(|id| self.runs.remove(&id)) else {
+            return;
+        };
+        self.otids.remove(&run.token);
+        if let Some(conversation) = self.conversations.get_mut(&run.conversation) {
+            let messages = &mut conversation.messages;
+            while messages
+                .pop_front_if(|message| message["run_id"] == run.id)
+                .is_some()
+            {}
+        }
+    }
+
+    /// Notes a request.
+    pub(crate) fn note(&mut self, request: impl FnOnce() -> String, lean: bool) {
+        self.request_count += 1;
+        if !lean {
+            self.requests.push(request());
+        }
+    }
 }
 
 /// One conversation.
 #[derive(Default)]
 pub(crate) struct Conversation {
-    pub(crate) messages: Vec<Value>,
+    pub(crate) messages: VecDeque<Value>,
     /// The run that holds its lock.
     pub(crate) running: Option<Arc<Run>>,
     /// It waits for a decision.
@@ -73,6 +108,7 @@ impl World {
             think: Duration::ZERO,
             ping: Duration::from_secs(20),
             redis: true,
+            lean: false,
             key: None,
             reply: Arc::new(echo),
         };
@@ -104,7 +140,7 @@ impl World {
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.data().turns.len()
+        self.data().turn_count
     }
 
     pub(crate) fn requests(&self) -> Vec<String> {
@@ -112,20 +148,30 @@ impl World {
     }
 
     pub(crate) fn request_count(&self) -> usize {
-        self.data().requests.len()
+        self.data().request_count
     }
 
     pub(crate) fn wait_for_turns(&self, count: usize) {
         let limit = Duration::from_secs(20);
         let waited = self
             .admitted
-            .wait_timeout_while(self.data(), limit, |data| data.turns.len() < count);
+            .wait_timeout_while(self.data(), limit, |data| data.turn_count < count);
         let (data, waited) = waited.unwrap_or_else(PoisonError::into_inner);
         assert!(
             !waited.timed_out(),
             "only {} turns of {count} came",
-            data.turns.len()
+            data.turn_count
         );
+    }
+
+    pub(crate) fn wait_idle(&self) {
+        let runs: Vec<_> = self.data().runs.values().cloned().collect();
+        for run in runs {
+            let mut state = run.state();
+            while state.status == "running" && !state.dead {
+                state = run.wait(state, Duration::from_secs(20));
+            }
+        }
     }
 
     pub(crate) fn delete_conversation(&self, id: &str) {
@@ -165,9 +211,10 @@ impl World {
         background: bool,
         fault: Option<&Fault>,
     ) -> Admission {
-        let (redis, think, reply) = {
+        let (redis, lean, think, reply) = {
             let settings = self.settings();
-            (settings.redis, settings.think, Arc::clone(&settings.reply))
+            let reply = Arc::clone(&settings.reply);
+            (settings.redis, settings.lean, settings.think, reply)
         };
         let token = turn.otids.join("|");
         let mut data = self.data();
@@ -183,7 +230,8 @@ impl World {
         }
         let id = format!("run-{}", Uuid::now_v7());
         let run = Arc::new(Run::new(
-            id.clone(),
+            &id,
+            &token,
             &turn.conversation,
             self.agent,
             background,
@@ -192,7 +240,7 @@ impl World {
         let blocked = conversation.pending && turn.decisions.is_empty();
         data.otids.insert(token, id.clone());
         data.runs.insert(id.clone(), Arc::clone(&run));
-        data.order.push(id);
+        data.order.push_back(id);
         if blocked {
             end(
                 data,
@@ -203,16 +251,24 @@ impl World {
             );
             return Admission::Run(run);
         }
-        data.turns.push(turn.clone());
+        data.turn_count += 1;
+        if lean {
+            data.forget();
+        } else {
+            data.turns.push(turn.clone());
+        }
         self.admitted.notify_all();
         let plan = Plan::new(turn, fault, &reply);
-        if think.is_zero() {
-            Self::perform(data, &run, &plan);
-        } else {
-            let (world, run) = (Arc::clone(self), Arc::clone(&run));
-            thread::spawn(move || world.perform_later(&run, &plan, think));
-        }
+        self.begin(data, &run, plan, think);
         Admission::Run(run)
+    }
+
+    fn begin(self: &Arc<Self>, data: &mut Data, run: &Arc<Run>, plan: Plan, think: Duration) {
+        if think.is_zero() {
+            return Self::perform(data, run, &plan);
+        }
+        let (world, run) = (Arc::clone(self), Arc::clone(run));
+        thread::spawn(move || world.perform_later(&run, &plan, think));
     }
 
     /// Cancels a conversation's runs, or the one named; gives how many ran.
@@ -291,80 +347,6 @@ fn end(
         conversation.running.take_if(|running| running.id == run.id);
     }
     run.end(status, stop, error)
-}
-
-/// What a run will do.
-struct Plan {
-    turn: Turn,
-    steps: Vec<Step>,
-    error: Option<&'static str>,
-    fails_at_once: bool,
-    hangs: bool,
-}
-
-impl Plan {
-    fn new(turn: Turn, fault: Option<&Fault>, reply: &Arc<Reply>) -> Self {
-        let (steps, error, hangs) = match fault {
-            Some(Fault::Fail(kind)) => (Vec::new(), Some(*kind), false),
-            Some(Fault::FailMidway(kind)) => (
-                vec![Step::Tool("memory_insert".to_owned())],
-                Some(*kind),
-                false,
-            ),
-            Some(Fault::Hang | Fault::Silence) => (Vec::new(), None, true),
-            _ => (reply(&turn), None, false),
-        };
-        let fails_at_once = steps.is_empty() && (error.is_some() || hangs);
-        Self {
-            turn,
-            steps,
-            error,
-            fails_at_once,
-            hangs,
-        }
-    }
-}
-
-fn store(data: &mut Data, run: &Run, plan: &Plan) {
-    let Some(conversation) = data.conversations.get_mut(&run.conversation) else {
-        return;
-    };
-    let mut texts = plan
-        .turn
-        .told
-        .iter()
-        .map(|text| ("system_message", text))
-        .collect::<Vec<_>>();
-    texts.extend(plan.turn.texts.iter().map(|text| ("user_message", text)));
-    for ((kind, text), otid) in texts.into_iter().zip(&plan.turn.otids) {
-        conversation.messages.push(json!({
-            "id": format!("message-{}", Uuid::now_v7()), "message_type": kind, "otid": otid,
-            "run_id": run.id, "content": text,
-        }));
-    }
-    if !plan.turn.decisions.is_empty() {
-        let approvals = plan.turn.decisions.iter().map(|(call, approve)| {
-            json!({ "type": "approval", "tool_call_id": call, "approve": approve })
-        });
-        conversation.messages.push(json!({
-            "id": format!("message-{}", Uuid::now_v7()), "message_type": "approval_response_message",
-            "otid": null, "run_id": run.id, "approvals": approvals.collect::<Vec<_>>(),
-        }));
-    }
-    for (number, step) in plan.steps.iter().enumerate() {
-        let call = |name: &str| json!({ "name": name, "arguments": "{}", "tool_call_id": format!("call-{}-{number}", run.id) });
-        let mut message = json!({
-            "id": format!("message-{}-{number}", run.id), "message_type": step.kind(), "run_id": run.id,
-        });
-        match step {
-            Step::Say(text) => message["content"] = json!(text),
-            Step::Tool(name) | Step::Ask(name) => {
-                message["tool_call"] = call(name);
-                message["tool_calls"] = json!([call(name)]);
-            }
-        }
-        conversation.messages.push(message);
-    }
 }
 
 fn echo(turn: &Turn) -> Vec<Step> {

@@ -33,6 +33,8 @@ pub(super) struct Inner {
     pub(super) calls: Vec<Called>,
     pub(super) webhook: String,
     pub(super) confirmed: i64,
+    /// The latest update that a poll was given.
+    pub(super) handed: i64,
     /// Whether calls are kept in the log, for a driver that makes very many of them.
     pub(super) quiet: bool,
     pub(super) gone: bool,
@@ -170,6 +172,9 @@ impl State {
             return refusal(409, words, None);
         }
         let limit = usize::try_from(limit).expect("at most 100");
+        let last = inner.updates.iter().take(limit).map(|(id, _)| *id).max();
+        inner.handed = inner.handed.max(last.unwrap_or_default());
+        self.changed.notify_all();
         let updates: Vec<_> = inner
             .updates
             .iter()

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -95,7 +96,9 @@ impl Broca {
 
     /// Writes a file of the instance.
     pub(crate) fn write(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).expect("the folder is writable");
+        let path = self.path(name);
+        fs::write(&path, text).expect("the folder is writable");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("it is ours");
     }
 
     /// A file of the instance.
@@ -283,7 +286,9 @@ impl Broca {
 
     /// How many turns are in this state.
     pub(crate) fn turns(&self, state: &str) -> i64 {
-        count(&self.ask(&["status"])["stats"]["turns"], state)
+        self.ask(&["status"])["stats"]["turns"][state]
+            .as_i64()
+            .unwrap_or(0)
     }
 
     /// How many parts were sent again although they may have arrived.
@@ -335,13 +340,6 @@ impl Log {
         self.lock().ended += 1;
         self.grown.notify_all();
     }
-}
-
-/// The number that belongs to `state` in a list of pairs.
-pub(crate) fn count(pairs: &Value, state: &str) -> i64 {
-    let pairs = pairs.as_array().expect("a list");
-    let found = pairs.iter().find(|pair| pair[0] == state);
-    found.map_or(0, |pair| pair[1].as_i64().expect("a count"))
 }
 
 /// Waits until `done`, looking again and again.

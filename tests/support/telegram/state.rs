@@ -166,7 +166,7 @@ impl State {
         let waited = self
             .changed
             .wait_timeout_while(inner, Duration::from_secs(timeout), idle);
-        let (inner, _) = waited.expect("not poisoned");
+        let (mut inner, _) = waited.expect("not poisoned");
         if !inner.webhook.is_empty() {
             let words = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first";
             return refusal(409, words, None);

@@ -194,7 +194,7 @@ fn settings(idle: usize) -> ureq::config::Config {
 }
 
 fn failure(error: &ureq::Error) -> Failure {
-    use ureq::{Error, Timeout};
+    use ureq::Error;
     let words = match error {
         Error::Io(error) => error.to_string(),
         Error::Timeout(_) => "no answer in time".to_owned(),
@@ -204,16 +204,28 @@ fn failure(error: &ureq::Error) -> Failure {
     };
     let not_sent = match error {
         Error::Io(error) => not_connected(error.kind()),
-        Error::Timeout(Timeout::Resolve | Timeout::Connect) => true,
-        Error::HostNotFound | Error::ConnectionFailed | Error::BadUri(_) | Error::Http(_) => true,
-        Error::Tls(_) | Error::Rustls(_) => true,
-        _ => false,
+        other => never_connected(other),
     };
     if not_sent {
         Failure::NotSent(words)
     } else {
         Failure::Unknown(words)
     }
+}
+
+/// Failures from before the request was written. (TLS that breaks later is an I/O error.)
+const fn never_connected(error: &ureq::Error) -> bool {
+    use ureq::{Error, Timeout};
+    matches!(
+        error,
+        Error::Timeout(Timeout::Resolve | Timeout::Connect)
+            | Error::HostNotFound
+            | Error::ConnectionFailed
+            | Error::BadUri(_)
+            | Error::Http(_)
+            | Error::Tls(_)
+            | Error::Rustls(_)
+    )
 }
 
 const fn not_connected(kind: io::ErrorKind) -> bool {

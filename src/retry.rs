@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The longest wait that [`backoff`] ever asks for.
-pub const LONGEST: Duration = Duration::from_secs(300);
+pub const LONGEST: Duration = Duration::from_mins(5);
 
 /// How long to wait after the `failures`-th failure in a row (from 1): doubling from `first`, at most
 /// [`LONGEST`], spread by up to a quarter so that what failed together does not return together.
@@ -19,7 +19,7 @@ pub fn backoff(failures: u32, first: Duration, salt: u64) -> Duration {
     } else {
         scramble(salt ^ u64::from(failures)) % spread
     };
-    doubled - Duration::from_millis(shift)
+    doubled.saturating_sub(Duration::from_millis(shift))
 }
 
 /// `splitmix64`: neighbouring salts give unrelated numbers.

@@ -30,7 +30,7 @@ pub(super) fn of(inbound: &Inbound, notice: Option<&str>, mode: Mode, pause: Opt
 
 /// A command, which never becomes a turn. `/start` may carry a payload, `/help@name` a bot's name.
 fn command(text: &str, mode: Mode, pause: Option<Code>) -> Option<Wish> {
-    let word = text.strip_prefix('/')?.split_whitespace().next()?;
+    let word = text.strip_prefix('/')?.split(char::is_whitespace).next()?;
     let reply = |words: &str| {
         Some(Wish::Command {
             reply: words.to_owned(),

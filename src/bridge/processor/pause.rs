@@ -22,9 +22,11 @@ pub(super) fn begin(flow: &Flow, error: &Error) {
     }
 }
 
-/// Probes a paused agent until it can be reached, again and again.
+/// Probes the agent at the start and whenever another is configured, and while it is out of reach until
+/// it is back, again and again.
 pub(in crate::bridge) async fn watch(flow: Arc<Flow>, mut agents: Agents, mut stop: Stop) {
     let mut failures = 0;
+    probe(&flow, &agents).await;
     while !stop.is_told() {
         let paused = flow.health.agent_pause().is_some();
         failures = if paused { failures + 1 } else { 0 };
@@ -35,7 +37,10 @@ pub(in crate::bridge) async fn watch(flow: Arc<Flow>, mut agents: Agents, mut st
         };
         tokio::select! {
             () = stop.told() => return,
-            changed = agents.changed() => if changed.is_err() { return },
+            changed = agents.changed() => match changed {
+                Ok(()) => probe(&flow, &agents).await,
+                Err(_) => return,
+            },
             () = tokio::time::sleep(wait) => {}
         }
         if flow.health.agent_pause().is_some() {
@@ -49,9 +54,10 @@ async fn probe(flow: &Flow, agents: &Agents) {
         return;
     };
     match blocking::run(move || agent.probe()).await {
-        Ok(_) => {
-            flow.health.note(AGENT, None);
-            log::info!("the agent can be reached; the queue goes on");
+        Ok(found) => {
+            if flow.health.note(AGENT, None) {
+                log::info!("the agent can be reached: {}", found.join("; "));
+            }
             flow.wake();
         }
         Err(error) if error.code.pauses_queue() || error.code == Code::AgentDropped => {

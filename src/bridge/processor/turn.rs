@@ -23,8 +23,8 @@ use super::{Processor, SIDE_CALLS, pause, prompt};
 const POISON: i32 = 20;
 /// The first wait after a failure.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// The wait before a fate is looked up again.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// The longest wait before a fate is looked up again.
+const LOOK_AGAIN: Duration = Duration::from_secs(15);
 
 /// What the agent said of an attempt, or why it said nothing.
 type Heard = Result<Fate>;
@@ -210,7 +210,7 @@ impl<'a> Work<'a> {
             let heard = self.hear(agent, &attempt, how, stop).await;
             let Ok(Fate::Answered(Answer::Approval(approval))) = heard else {
                 self.leave_own(agent).await;
-                return self.conclude(attempt, heard).await;
+                return self.conclude(&attempt, how, heard).await;
             };
             match self.deny(agent, &attempt, &approval).await? {
                 Some(next) => (attempt, how) = (next, How::Start),
@@ -303,28 +303,22 @@ impl<'a> Work<'a> {
     }
 
     /// Settles the turn or puts it back, by what was heard.
-    async fn conclude(&self, attempt: Attempt, heard: Heard) -> Result<()> {
+    async fn conclude(&self, attempt: &Attempt, how: How, heard: Heard) -> Result<()> {
+        let end = |how| Some(ended(attempt, how, None));
         match heard {
             Ok(Fate::Answered(Answer::Said(texts))) => {
-                self.settle(
-                    Some(ended(&attempt, AttemptState::Answered, None)),
-                    Ending::Replied(texts),
-                )
-                .await
-            }
-            Ok(Fate::Answered(Answer::Silent)) => {
-                self.settle(
-                    Some(ended(&attempt, AttemptState::Answered, None)),
-                    Ending::Silent,
-                )
-                .await
-            }
-            Ok(Fate::Cancelled) => {
-                let end = ended(&attempt, AttemptState::Cancelled, None);
-                self.settle(Some(end), Ending::Stopped(words::STOPPED.to_owned()))
+                self.settle(end(AttemptState::Answered), Ending::Replied(texts))
                     .await
             }
-            Ok(Fate::Failed(error)) => self.agent_failed(&attempt, &error).await,
+            Ok(Fate::Answered(Answer::Silent)) => {
+                self.settle(end(AttemptState::Answered), Ending::Silent)
+                    .await
+            }
+            Ok(Fate::Cancelled) => {
+                let ending = Ending::Stopped(words::STOPPED.to_owned());
+                self.settle(end(AttemptState::Cancelled), ending).await
+            }
+            Ok(Fate::Failed(error)) => self.agent_failed(attempt, &error).await,
             Ok(
                 Fate::Absent | Fate::Running | Fate::Unknown | Fate::Answered(Answer::Approval(_)),
             ) => {
@@ -334,46 +328,40 @@ impl<'a> Work<'a> {
                 );
                 self.unknown(&error).await
             }
-            Err(error) => self.unheard(&attempt, &error).await,
+            Err(error) => self.unheard(attempt, how, &error).await,
         }
     }
 
     /// The agent said that the attempt failed.
     async fn agent_failed(&self, attempt: &Attempt, error: &Error) -> Result<()> {
-        let end = ended(attempt, AttemptState::Failed, Some(error));
+        let end = Some(ended(attempt, AttemptState::Failed, Some(error)));
         let flow = &self.processor.flow;
         if error.code.pauses_queue() {
             pause::begin(flow, error);
-            return self.again(Some(end), false, error).await;
+            return self.again(end, false, error).await;
+        }
+        if error.code == Code::AgentBusy {
+            return self.again(end, false, error).await;
         }
         let budget = i32::try_from(flow.config().queue.max_attempts).unwrap_or(i32::MAX);
         if error.retry() == Retry::Later && self.claimed.failures + 1 < budget {
-            return self.again(Some(end), true, error).await;
+            return self.again(end, true, error).await;
         }
-        self.fail(Some(end), error).await
+        self.fail(end, error).await
     }
 
-    /// The agent did not say what became of the attempt.
-    async fn unheard(&self, attempt: &Attempt, error: &Error) -> Result<()> {
-        if self.released.is_told() {
-            return self.unknown(error).await;
-        }
-        if error.code.pauses_queue() {
+    /// The agent did not say what became of the attempt. What failed on the way to an attempt that was
+    /// perhaps sent before says nothing about that sending.
+    async fn unheard(&self, attempt: &Attempt, how: How, error: &Error) -> Result<()> {
+        if error.code.pauses_queue() && !self.released.is_told() {
             pause::begin(&self.processor.flow, error);
         }
+        let end = Some(ended(attempt, AttemptState::Failed, Some(error)));
         match error.retry() {
-            Retry::Uncertain => self.unknown(error).await,
-            Retry::Never => {
-                self.fail(
-                    Some(ended(attempt, AttemptState::Failed, Some(error))),
-                    error,
-                )
-                .await
-            }
-            Retry::Later if error.code == Code::AgentForgotten => {
-                self.forget(Some(attempt), error).await
-            }
-            Retry::Later => self.again(None, false, error).await,
+            Retry::Never => self.fail(end, error).await,
+            Retry::Later if error.code == Code::AgentForgotten => self.forget(end, error).await,
+            Retry::Later if how == How::Start => self.again(end, false, error).await,
+            Retry::Later | Retry::Uncertain => self.unknown(error).await,
         }
     }
 
@@ -390,33 +378,33 @@ impl<'a> Work<'a> {
     }
 
     /// What is stored of the agent's side is gone there: it is made anew on the next try.
-    async fn forget(&self, attempt: Option<&Attempt>, error: &Error) -> Result<()> {
+    async fn forget(&self, end: Option<AttemptEnd>, error: &Error) -> Result<()> {
         let (agent, conversation) = (self.processor.flow.agent_id(), self.claimed.conversation);
         let person = self.claimed.said.first().ok_or_else(no_message)?.by.person;
         let drop = move |conn: &mut Conn| agent_ids::forget(conn, &agent, conversation, person);
         self.processor.flow.store.write(drop).await?;
-        let end = attempt.map(|attempt| ended(attempt, AttemptState::Failed, Some(error)));
         self.again(end, false, error).await
     }
 
     /// Tried again later; certainly nothing of it runs at the agent.
     async fn again(&self, end: Option<AttemptEnd>, counts: bool, error: &Error) -> Result<()> {
-        let tries = u32::try_from(self.claimed.claim).unwrap_or(u32::MAX);
-        let salt = self.claimed.turn.unsigned_abs();
-        let wait = error
-            .retry_after
-            .unwrap_or_else(|| backoff(tries, FIRST_WAIT, salt));
+        let wait = error.retry_after.unwrap_or_else(|| self.wait());
         self.put_back(end, counts, false, wait, Some(error)).await
     }
 
     /// Looked up again soon; it may be at work at the agent, so its lane stays taken.
     async fn unknown(&self, error: &Error) -> Result<()> {
-        let wait = if self.released.is_told() {
-            Duration::ZERO
-        } else {
-            LOOK_AGAIN
+        let wait = match self.released.is_told() {
+            true => Duration::ZERO,
+            false => self.wait().min(LOOK_AGAIN),
         };
         self.put_back(None, false, true, wait, Some(error)).await
+    }
+
+    /// Longer with each claim.
+    fn wait(&self) -> Duration {
+        let tries = u32::try_from(self.claimed.claim).unwrap_or(u32::MAX);
+        backoff(tries, FIRST_WAIT, self.claimed.turn.unsigned_abs())
     }
 
     async fn put_back(

@@ -11,3 +11,4 @@ pub(crate) mod scene;
 pub(crate) mod shelf;
 #[cfg(feature = "telegram")]
 pub(crate) mod telegram;
+pub(crate) mod web;

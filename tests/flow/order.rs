@@ -108,6 +108,9 @@ fn a_failed_try_is_made_again_in_time_while_another_turn_runs() {
     scene.letta.fail_next(Fault::Fail("llm_server_error"));
     scene.telegram.push(ANN, "fails once");
     scene.broca.wait_log("the turn waits");
+    scene.broca.wait_status("the turn's wait", |status| {
+        status["stats"]["turns"]["ready"] == 1
+    });
     scene.letta.think(Duration::from_secs(20));
     scene.telegram.push(BEN, "slow");
     scene.letta.wait_for_turns(2);

@@ -126,7 +126,7 @@ pub(crate) fn toml(telegram: &Telegram, letta: &Letta, isolation: &str) -> Strin
          [agent]\nid = \"{agent}\"\nendpoint = \"{url}\"\nisolation = \"{isolation}\"\n\
          template = \"{{text}}\"\nturn_timeout = \"60s\"\n\
          [log]\nlevel = \"debug\"\n\
-         [shutdown]\ngrace = \"2s\"\n\
+         [shutdown]\ngrace = \"500ms\"\n\
          [endpoint.telegram]\napi_url = \"{api}\"\naccess = \"open\"\n"
     )
 }

@@ -1,10 +1,14 @@
 //! What the tests share: stand-ins for what lies outside, and what drives the real thing.
 
+pub(crate) mod broca;
 pub(crate) mod browser;
 pub(crate) mod chat;
 #[cfg(feature = "telegram")]
 pub(crate) mod http;
 pub(crate) mod letta;
+#[cfg(feature = "telegram")]
+pub(crate) mod scene;
 pub(crate) mod shelf;
 #[cfg(feature = "telegram")]
 pub(crate) mod telegram;
+pub(crate) mod web;

@@ -1,9 +1,16 @@
 //! The integration tests, in one binary.
 
 mod architecture;
+mod command;
 mod config;
+#[cfg(feature = "telegram")]
+mod crash;
 mod docs;
+#[cfg(feature = "telegram")]
+mod e2e;
 mod feed;
+#[cfg(feature = "telegram")]
+mod flow;
 mod letta;
 mod page;
 mod support;

@@ -61,19 +61,17 @@ impl Delivery {
                 return AT_LEAST_EVERY;
             }
             match self.claim(most).await {
-                Ok((claimed, _)) if !claimed.is_empty() => {
+                Ok((claimed, due)) => {
                     let full = claimed.len() == most;
                     for claimed in claimed {
                         let this = Arc::clone(self);
                         workers.spawn(async move { this.work(claimed).await });
                     }
                     if !full {
-                        return AT_LEAST_EVERY;
+                        let now = Timestamp::now();
+                        return due
+                            .map_or(AT_LEAST_EVERY, |due| due.since(now).min(AT_LEAST_EVERY));
                     }
-                }
-                Ok((_, due)) => {
-                    let now = Timestamp::now();
-                    return due.map_or(AT_LEAST_EVERY, |due| due.since(now).min(AT_LEAST_EVERY));
                 }
                 Err(error) => {
                     log::error!(code = error.code.as_str(); "no reply can be claimed: {error}");
@@ -103,11 +101,8 @@ impl Delivery {
                 now: Timestamp::now(),
             };
             let claimed = outbox::claim(conn, most, &scope)?;
-            let due = if claimed.is_empty() {
-                outbox::next_due(conn, scope.now)?
-            } else {
-                None
-            };
+            // What waits for its time must not wait for the replies that are sent now.
+            let due = outbox::next_due(conn, scope.now)?;
             Ok((claimed, due))
         };
         self.flow.store.write(work).await

@@ -63,19 +63,17 @@ impl Processor {
                 return AT_LEAST_EVERY;
             }
             match self.claim(most).await {
-                Ok((claimed, _)) if !claimed.is_empty() => {
+                Ok((claimed, due)) => {
                     let full = claimed.len() == most;
                     for claimed in claimed {
                         let (this, released) = (Arc::clone(self), released.clone());
                         workers.spawn(async move { this.work(claimed, released).await });
                     }
                     if !full {
-                        return AT_LEAST_EVERY;
+                        let now = Timestamp::now();
+                        return due
+                            .map_or(AT_LEAST_EVERY, |due| due.since(now).min(AT_LEAST_EVERY));
                     }
-                }
-                Ok((_, due)) => {
-                    let now = Timestamp::now();
-                    return due.map_or(AT_LEAST_EVERY, |due| due.since(now).min(AT_LEAST_EVERY));
                 }
                 Err(error) => {
                     log::error!(code = error.code.as_str(); "no turn can be claimed: {error}");
@@ -98,11 +96,8 @@ impl Processor {
         let work = move |conn: &mut _| {
             let compose = |claimed: &Claimed| compose(agent.as_deref(), claimed);
             let claimed = queue::claim(conn, most, &scope, &compose)?;
-            let due = if claimed.is_empty() {
-                queue::next_due(conn, scope.now)?
-            } else {
-                None
-            };
+            // What waits for its time must not wait for the turns that begin now.
+            let due = queue::next_due(conn, scope.now)?;
             Ok((claimed, due))
         };
         self.flow.store.write(work).await

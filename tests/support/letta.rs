@@ -195,6 +195,23 @@ impl Letta {
         self.world.wait_for_turns(count);
     }
 
+    /// Waits until nothing runs.
+    pub(crate) fn wait_idle(&self) {
+        self.world.wait_idle();
+    }
+
+    /// The most turns that ran at the same time.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.world.data().most_at_once
+    }
+
+    /// How each run ended or `running`, in the order in which they began.
+    pub(crate) fn runs(&self) -> Vec<&'static str> {
+        let data = self.world.data();
+        let runs = data.order.iter().map(|id| data.runs[id].state().status);
+        runs.collect()
+    }
+
     /// Method and path of every request so far.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.world.requests()

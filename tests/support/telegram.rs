@@ -149,6 +149,23 @@ impl Telegram {
         self.state.lock().quiet = true;
     }
 
+    /// Waits until an update of this id or a later one was handed out.
+    ///
+    /// # Panics
+    /// After `deadline`.
+    pub(crate) fn wait_handed(&self, id: i64, deadline: Duration) {
+        drop(
+            self.wait(deadline, "a poll that takes the update", |inner| {
+                inner.handed >= id
+            }),
+        );
+    }
+
+    /// The id of the latest update.
+    pub(crate) fn latest_update(&self) -> i64 {
+        self.state.lock().next_update - 1
+    }
+
     /// All that was sent so far.
     pub(crate) fn sent(&self) -> Vec<Sent> {
         self.state.lock().sent.clone()

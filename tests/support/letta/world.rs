@@ -40,6 +40,8 @@ pub(crate) struct Data {
     pub(crate) turn_count: usize,
     pub(crate) requests: Vec<String>,
     pub(crate) request_count: usize,
+    /// The most runs that were under way together.
+    pub(crate) most_at_once: usize,
 }
 
 /// So many runs and messages of a conversation are kept where counts suffice.
@@ -164,6 +166,16 @@ impl World {
         );
     }
 
+    pub(crate) fn wait_idle(&self) {
+        let runs: Vec<_> = self.data().runs.values().cloned().collect();
+        for run in runs {
+            let mut state = run.state();
+            while state.status == "running" && !state.dead {
+                state = run.wait(state, Duration::from_secs(20));
+            }
+        }
+    }
+
     pub(crate) fn delete_conversation(&self, id: &str) {
         self.data().conversations.remove(id);
     }
@@ -246,6 +258,9 @@ impl World {
             data.forget();
         } else {
             data.turns.push(turn.clone());
+            let runs = data.runs.values();
+            let running = runs.filter(|run| run.state().status == "running").count();
+            data.most_at_once = data.most_at_once.max(running);
         }
         self.admitted.notify_all();
         let plan = Plan::new(turn, fault, &reply);

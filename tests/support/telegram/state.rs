@@ -33,6 +33,8 @@ pub(super) struct Inner {
     pub(super) calls: Vec<Called>,
     pub(super) webhook: String,
     pub(super) confirmed: i64,
+    /// The latest update that a poll was given.
+    pub(super) handed: i64,
     /// Whether calls are kept in the log, for a driver that makes very many of them.
     pub(super) quiet: bool,
     pub(super) gone: bool,
@@ -164,12 +166,15 @@ impl State {
         let waited = self
             .changed
             .wait_timeout_while(inner, Duration::from_secs(timeout), idle);
-        let (inner, _) = waited.expect("not poisoned");
+        let (mut inner, _) = waited.expect("not poisoned");
         if !inner.webhook.is_empty() {
             let words = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first";
             return refusal(409, words, None);
         }
         let limit = usize::try_from(limit).expect("at most 100");
+        let last = inner.updates.iter().take(limit).map(|(id, _)| *id).max();
+        inner.handed = inner.handed.max(last.unwrap_or_default());
+        self.changed.notify_all();
         let updates: Vec<_> = inner
             .updates
             .iter()

@@ -1,0 +1,9 @@
+//! The real binary between its networks and the agent, as both go wrong in every known way.
+
+mod chat;
+mod endpoints;
+mod letta;
+mod letta_away;
+mod process;
+mod telegram;
+mod web;

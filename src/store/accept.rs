@@ -297,36 +297,27 @@ impl Row<'_> {
 
     /// The turn before, if it still waits, is of the same person, and takes company; due later now.
     fn joined(&self, conn: &mut Conn, join: &Join) -> Result<Option<i64>> {
-        let last: Option<(i64, i64, i64, String, Option<String>)> = turns::table
+        let last: Option<(i64, i64, Option<String>)> = turns::table
             .filter(
                 turns::conversation
                     .eq(self.place.id)
                     .and(turns::settled_at.is_null()),
             )
             .order(turns::id.desc())
-            .select((
-                turns::id,
-                turns::claim,
-                turns::profile,
-                turns::state,
-                turns::join_key,
-            ))
+            .select((turns::id, turns::profile, turns::join_key))
             .first(conn)
             .optional()?;
-        let waits = |(_, claim, profile, state, key): &(i64, i64, i64, String, Option<String>)| {
-            *claim == 0
-                && *profile == self.profile.id
-                && state == TurnState::Ready.as_str()
-                && key.as_deref() == Some(&join.key)
+        let fits = |(_, profile, key): &(i64, i64, Option<String>)| {
+            *profile == self.profile.id && key.as_deref() == Some(&join.key)
         };
-        let Some((turn, ..)) = last.filter(waits) else {
+        let Some((turn, ..)) = last.filter(fits) else {
             return Ok(None);
         };
         let due = self.rules.now.plus(Duration::from_millis(join.quiet_ms));
-        diesel::update(turns::table.find(turn))
+        let waits = diesel::update(queue::fence::untouched(turn))
             .set(turns::due_at.eq(due.0))
             .execute(conn)?;
-        Ok(Some(turn))
+        Ok((waits > 0).then_some(turn))
     }
 
     fn new_turn(&self, conn: &mut Conn, join: Option<&Join>) -> Result<i64> {
@@ -363,7 +354,7 @@ impl Row<'_> {
     /// Replaces the text that still waits; what the agent has already read is corrected by a new turn.
     fn edit(&self, conn: &mut Conn, of: &str, text: &str) -> Result<()> {
         let address = &self.inbound.address;
-        let original: Option<(i64, i64, String)> = messages::table
+        let original: Option<(i64, i64)> = messages::table
             .inner_join(turns::table.on(messages::turn.eq(turns::id.nullable())))
             .filter(
                 messages::endpoint
@@ -371,20 +362,23 @@ impl Row<'_> {
                     .and(messages::account.eq(&address.account)),
             )
             .filter(messages::key.eq(of))
-            .select((messages::id, turns::claim, turns::state))
+            .select((messages::id, turns::id))
             .first(conn)
             .optional()?;
-        match original {
-            None => self.message(conn, None, "edit", Some(text)),
-            Some((message, 0, state)) if state == TurnState::Ready.as_str() => {
-                let row = messages::table.find(message);
-                diesel::update(row)
-                    .set(messages::text.eq(text))
-                    .execute(conn)?;
-                self.message(conn, None, "edit", Some(text))
-            }
-            Some(_) => self.turn(conn, &format!("(edited) {text}"), None),
+        let Some((message, turn)) = original else {
+            return self.message(conn, None, "edit", Some(text));
+        };
+        // Writes nothing new: it keeps the turn from being claimed before its text is replaced.
+        let waits = diesel::update(queue::fence::untouched(turn))
+            .set(turns::due_at.eq(turns::due_at))
+            .execute(conn)?;
+        if waits == 0 {
+            return self.turn(conn, &format!("(edited) {text}"), None);
         }
+        diesel::update(messages::table.find(message))
+            .set(messages::text.eq(text))
+            .execute(conn)?;
+        self.message(conn, None, "edit", Some(text))
     }
 
     fn command(&self, conn: &mut Conn, reply: &str) -> Result<()> {
@@ -420,26 +414,23 @@ impl Row<'_> {
     /// Stops what is answered now; what nobody works on ends here, the rest ends at its worker.
     fn stop(&self, conn: &mut Conn, to_stop: &mut Vec<i64>) -> Result<()> {
         self.message(conn, None, "command", None)?;
-        let first: Option<(i64, String, bool)> = turns::table
+        let first: Option<i64> = turns::table
             .filter(
                 turns::conversation
                     .eq(self.place.id)
                     .and(turns::settled_at.is_null()),
             )
             .order(turns::id)
-            .select((turns::id, turns::state, turns::held))
+            .select(turns::id)
             .first(conn)
             .optional()?;
-        match first {
-            None => self.say(conn, "Nothing is running."),
-            Some((turn, state, held)) => {
-                queue::ask_stop(conn, turn, self.rules.now)?;
-                if state == TurnState::Running.as_str() || held {
-                    to_stop.push(turn);
-                    return Ok(());
-                }
-                self.say(conn, "Stopped.")
-            }
+        let Some(turn) = first else {
+            return self.say(conn, "Nothing is running.");
+        };
+        if queue::ask_stop(conn, turn, self.rules.now)? {
+            return self.say(conn, "Stopped.");
         }
+        to_stop.push(turn);
+        Ok(())
     }
 }

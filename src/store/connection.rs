@@ -185,7 +185,8 @@ impl Conn {
             #[cfg(feature = "postgres")]
             Self::Postgres(conn) => {
                 use diesel::sql_types::{Integer, Text};
-                let lock = "SELECT pg_advisory_xact_lock($1, hashtext(current_schema() || ' ' || $2))";
+                let lock =
+                    "SELECT pg_advisory_xact_lock($1, hashtext(current_schema() || ' ' || $2))";
                 let lock = diesel::sql_query(lock).bind::<Integer, _>(ALONE);
                 lock.bind::<Text, _>(purpose).execute(conn).map(|_| ())
             }

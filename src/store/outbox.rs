@@ -8,10 +8,11 @@ use crate::error::{Code, Result};
 use crate::message::{Address, Outbound, Part, Receipt, ReplyKind};
 use crate::time::Timestamp;
 
-use super::schema::{parts, replies};
+use super::schema::replies;
 use super::state::{self, ReplyState};
 use super::{Conn, people};
 
+mod pieces;
 mod reach;
 
 pub use reach::{park, park_claimed, unpark};
@@ -22,11 +23,6 @@ mod alias {
     use super::replies;
     diesel::alias!(replies as earlier: Earlier);
 }
-
-const PLANNED: &str = "planned";
-const SENDING: &str = "sending";
-const SAID: &str = "said";
-const UNKNOWABLE: &str = "unknowable";
 
 /// A reply in the hands of a worker, and the part to send.
 #[derive(Debug, Clone)]
@@ -166,17 +162,12 @@ fn take(conn: &mut Conn, reply: i64, scope: &Scope<'_>) -> Result<Option<Claimed
         next: None,
     };
     // Before its first claim a reply has no parts.
-    if claim > 1 && has_parts(conn, reply)? {
+    if claim > 1 && pieces::any(conn, reply)? {
         claimed.next = resume(conn, &claimed, scope)?;
     } else {
         claimed.next = plan(conn, &claimed, (scope.render)(&out), scope.now)?;
     }
     Ok(Some(claimed))
-}
-
-fn has_parts(conn: &mut Conn, reply: i64) -> Result<bool> {
-    let parts = exists(parts::table.filter(parts::reply.eq(reply)));
-    Ok(diesel::select(parts).get_result(conn)?)
 }
 
 /// Stores a reply's parts, the first as being sent. One that has none fails, alone.
@@ -192,69 +183,17 @@ fn plan(
             code = error.0.as_str(); "the reply was not sent: {}", error.1);
         finish(conn, claimed, ReplyState::Failed, Some(error), now)?;
     }
-    for (place, part) in (0_i32..).zip(&cut) {
-        diesel::insert_into(parts::table)
-            .values((
-                parts::reply.eq(claimed.reply),
-                parts::place.eq(place),
-                parts::payload.eq(&part.0),
-                parts::state.eq(if place == 0 { SENDING } else { PLANNED }),
-            ))
-            .execute(conn)?;
-    }
+    pieces::store(conn, claimed.reply, &cut)?;
     Ok(cut.into_iter().next().map(|part| (0, part)))
 }
 
 /// The part to go on with; where none is left, the reply is settled.
-fn resume(
-    conn: &mut Conn,
-    claimed: &Claimed,
-    scope: &Scope<'_>,
-) -> Result<Option<(u32, Part)>> {
-    resolve_unknown(conn, claimed.reply, &claimed.to.endpoint, scope)?;
-    let next = advance(conn, claimed.reply)?;
-    if next.is_none() {
-        finish(conn, claimed, ReplyState::Said, None, scope.now)?;
+fn resume(conn: &mut Conn, claimed: &Claimed, scope: &Scope<'_>) -> Result<Option<(u32, Part)>> {
+    pieces::resolve_unknown(conn, claimed.reply, &claimed.to.endpoint, scope)?;
+    match pieces::planned(conn, claimed.reply)? {
+        Some(next) => pieces::mark(conn, claimed.reply, next).map(Some),
+        None => finish(conn, claimed, ReplyState::Said, None, scope.now).map(|()| None),
     }
-    Ok(next)
-}
-
-/// A part still marked as being sent was left so by a crash or a lost confirmation: whether it
-/// arrived cannot be known. Policy decides, except where a repeat is shown once anyway.
-fn resolve_unknown(conn: &mut Conn, reply: i64, endpoint: &str, scope: &Scope<'_>) -> Result<()> {
-    let unknown = parts::table.filter(parts::reply.eq(reply).and(parts::state.eq(SENDING)));
-    let again = parts::state.eq(PLANNED);
-    if (scope.shows_once)(endpoint) {
-        diesel::update(unknown).set(again).execute(conn)?;
-    } else if scope.uncertain == Uncertain::Repeat {
-        let counted = parts::repeats.eq(parts::repeats + 1);
-        diesel::update(unknown).set((again, counted)).execute(conn)?;
-    } else {
-        let left = parts::state.eq(UNKNOWABLE);
-        diesel::update(unknown).set(left).execute(conn)?;
-    }
-    Ok(())
-}
-
-fn planned(conn: &mut Conn, reply: i64) -> Result<Option<(i32, String)>> {
-    Ok(parts::table
-        .filter(parts::reply.eq(reply).and(parts::state.eq(PLANNED)))
-        .order(parts::place)
-        .select((parts::place, parts::payload))
-        .first(conn)
-        .optional()?)
-}
-
-/// Marks the first planned part as being sent, and gives it.
-fn advance(conn: &mut Conn, reply: i64) -> Result<Option<(u32, Part)>> {
-    let Some((place, payload)) = planned(conn, reply)? else {
-        return Ok(None);
-    };
-    diesel::update(parts::table.find((reply, place)))
-        .set(parts::state.eq(SENDING))
-        .execute(conn)?;
-    let place = u32::try_from(place).unwrap_or_default();
-    Ok(Some((place, Part(payload))))
 }
 
 /// Notes that the part arrived, and marks the next one as being sent, or settles the reply. `None` in
@@ -269,7 +208,7 @@ pub fn said(
     let Some((place, _)) = claimed.next.take() else {
         return Ok(claimed);
     };
-    let next = planned(conn, claimed.reply)?;
+    let next = pieces::planned(conn, claimed.reply)?;
     let mine = match next {
         Some(_) => is_ours(conn, &claimed)?,
         None => settle(conn, &claimed, ReplyState::Said, None, now)?,
@@ -277,16 +216,9 @@ pub fn said(
     if !mine {
         return Ok(claimed);
     }
-    let place = i32::try_from(place).unwrap_or(i32::MAX);
-    diesel::update(parts::table.find((claimed.reply, place)))
-        .set((
-            parts::state.eq(SAID),
-            parts::receipt.eq(&receipt.0),
-            parts::said_at.eq(now.0),
-        ))
-        .execute(conn)?;
-    if next.is_some() {
-        claimed.next = advance(conn, claimed.reply)?;
+    pieces::confirm(conn, claimed.reply, place, receipt, now)?;
+    if let Some(next) = next {
+        claimed.next = Some(pieces::mark(conn, claimed.reply, next)?);
     }
     Ok(claimed)
 }
@@ -305,7 +237,7 @@ pub fn finish(
 ) -> Result<()> {
     let mine = settle(conn, claimed, state, error, now)?;
     if mine && state == ReplyState::Failed {
-        unmark(conn, claimed.reply)?;
+        pieces::unmark(conn, claimed.reply)?;
     }
     Ok(())
 }
@@ -326,15 +258,6 @@ fn settle(
         ))
         .execute(conn)?;
     Ok(mine > 0)
-}
-
-/// The part that was to be sent certainly was not.
-fn unmark(conn: &mut Conn, reply: i64) -> Result<()> {
-    let marked = parts::table.filter(parts::reply.eq(reply).and(parts::state.eq(SENDING)));
-    diesel::update(marked)
-        .set(parts::state.eq(PLANNED))
-        .execute(conn)?;
-    Ok(())
 }
 
 /// Puts a claimed reply back, due later. With `sent_for_sure_not`, its part is planned again; without,
@@ -368,7 +291,7 @@ fn back(
         ))
         .execute(conn)?;
     if mine > 0 && sent_for_sure_not {
-        unmark(conn, claimed.reply)?;
+        pieces::unmark(conn, claimed.reply)?;
     }
     Ok(mine > 0)
 }

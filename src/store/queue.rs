@@ -387,4 +387,3 @@ pub fn ask_stop(conn: &mut Conn, turn: i64, now: Timestamp) -> Result<bool> {
         .execute(conn)?;
     Ok(false)
 }
-

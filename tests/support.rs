@@ -2,5 +2,6 @@
 
 pub(crate) mod browser;
 pub(crate) mod chat;
+pub(crate) mod database;
 pub(crate) mod letta;
 pub(crate) mod shelf;

@@ -4,5 +4,7 @@ mod config;
 mod docs;
 mod letta;
 mod page;
+mod schema;
+mod store;
 mod support;
 mod webchat;

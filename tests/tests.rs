@@ -15,6 +15,8 @@ mod flow;
 mod kill_points;
 mod letta;
 mod page;
+mod schema;
+mod store;
 mod support;
 #[cfg(feature = "telegram")]
 mod telegram;

@@ -97,9 +97,9 @@ impl Bridge {
     }
 
     /// Takes a changed configuration into use, wherever it can be while running.
-    pub fn reconfigure(&mut self, new: Arc<Config>) {
+    pub fn reconfigure(&mut self, new: &Arc<Config>) {
         let old = self.flow.config();
-        if *old == *new {
+        if old == *new {
             return;
         }
         for key in new.needs_restart(&old) {
@@ -107,18 +107,18 @@ impl Bridge {
         }
         logging::apply(&new.log);
         if old.agent != new.agent {
-            match open_agent(&new) {
+            match open_agent(new) {
                 Ok(agent) => {
                     self.agent.send_replace(agent);
                 }
                 Err(error) => {
-                    log::error!(code = error.code.as_str(); "the agent stays as it was: {error}")
+                    log::error!(code = error.code.as_str(); "the agent stays as it was: {error}");
                 }
             }
         }
-        self.config.send_replace(Arc::clone(&new));
-        self.hosts.reopen_changed(&old, &new);
-        tell_about(&self.server, &new);
+        self.config.send_replace(Arc::clone(new));
+        self.hosts.reopen_changed(&old, new);
+        tell_about(&self.server, new);
         log::info!(mode = mode_text(new.mode); "the configuration was read again");
         self.flow.wake();
     }
@@ -166,7 +166,9 @@ impl Bridge {
         delivery.0.stop();
         let hosts = self.flow.hosts.all();
         finish(delivery.1, end, || {
-            hosts.values().for_each(|host| host.cut())
+            for host in hosts.values() {
+                host.cut();
+            }
         })
         .await;
         aside.stop();
@@ -259,7 +261,7 @@ async fn undo_attachments(flow: &Flow, agent: Option<Arc<dyn AgentClient>>) {
                     .await;
             }
             Err(error) => {
-                log::warn!(code = error.code.as_str(); "a memory block stays attached: {error}")
+                log::warn!(code = error.code.as_str(); "a memory block stays attached: {error}");
             }
         }
     }

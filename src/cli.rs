@@ -29,7 +29,7 @@ mod users;
 #[derive(Debug, Parser)]
 #[command(name = "broca", version, max_term_width = 100)]
 struct Line {
-    /// The configuration file; else $BROCA_CONFIG, else ./broca.toml
+    /// The configuration file; else `$BROCA_CONFIG`, else `./broca.toml`
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Data as JSON on standard output
@@ -92,7 +92,7 @@ fn dispatch(line: Line) -> anyhow::Result<u8> {
         Command::Init(args) => init::run(&args, file, instance::readers(), json)?,
         Command::Check => return check::run(file, json),
         Command::Status => status::run(&instance()?, json)?,
-        Command::Chat(args) => return chat::run(instance()?, &args, json),
+        Command::Chat(args) => return chat::run(&instance()?, &args, json),
         Command::Send(args) => send::run(&instance()?, &args, json)?,
         Command::Queue(command) => queue::run(&instance()?, &command, json)?,
         Command::Users(command) => users::run(&instance()?, &command, json)?,

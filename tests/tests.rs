@@ -1,5 +1,6 @@
 //! The integration tests, in one binary.
 
+mod architecture;
 mod command;
 mod config;
 #[cfg(feature = "telegram")]

@@ -143,7 +143,7 @@ fn again(outcome: &Outcome) -> Outcome {
 /// A refused token needs the operator; all else may heal by itself within seconds.
 fn pause(error: &Error, failures: u32) -> Duration {
     let longest = match error.code {
-        Code::EndpointUnauthorized => Duration::from_secs(60),
+        Code::EndpointUnauthorized => Duration::from_mins(1),
         _ => Duration::from_secs(30),
     };
     backoff(failures, Duration::from_millis(500), u64::from(failures)).min(longest)

@@ -51,7 +51,7 @@ enum Input {
 }
 
 /// Talks until the input ends. Gives the exit code.
-pub(super) fn run(instance: Instance, args: &Args, as_json: bool) -> anyhow::Result<u8> {
+pub(super) fn run(instance: &Instance, args: &Args, as_json: bool) -> anyhow::Result<u8> {
     if endpoint::kind("cli").is_none() {
         let error = Error::new(
             Code::EndpointNotBuilt,
@@ -61,9 +61,9 @@ pub(super) fn run(instance: Instance, args: &Args, as_json: bool) -> anyhow::Res
     }
     let foreground = match instance.daemon() {
         Some(_) => None,
-        None => Some(Foreground::start(&instance)?),
+        None => Some(Foreground::start(instance)?),
     };
-    let ended = talk(&instance, args, as_json);
+    let ended = talk(instance, args, as_json);
     if let Some(foreground) = foreground {
         foreground.stop();
     }
@@ -72,7 +72,7 @@ pub(super) fn run(instance: Instance, args: &Args, as_json: bool) -> anyhow::Res
 
 fn talk(instance: &Instance, args: &Args, as_json: bool) -> Result<u8> {
     let (sender, inputs) = channel();
-    events::listen(Daemon::of(instance), &args.session, sender.clone())?;
+    events::listen(&Daemon::of(instance), &args.session, sender.clone())?;
     let interactive = args.text.is_none() && std::io::stdin().is_terminal();
     match &args.text {
         Some(text) => {

@@ -86,7 +86,10 @@ pub(super) fn run(instance: &Instance, command: &Command, as_json: bool) -> anyh
         Command::List { state, all, limit } => {
             list(instance, state.map(Into::into), *all, *limit, as_json)
         }
-        Command::Show { turn } => show(&instance.read(|conn| report::turn(conn, *turn))?, as_json),
+        Command::Show { turn } => {
+            show(&instance.read(|conn| report::turn(conn, *turn))?, as_json);
+            Ok(())
+        }
         Command::Retry { turns, state } => retry(instance, turns, state.map(Into::into), as_json),
         Command::Cancel { turn } => change(instance, &Change::Cancel { turn: *turn }, as_json),
         Command::Flush { yes } => {
@@ -153,10 +156,10 @@ fn list(
     Ok(())
 }
 
-fn show(detail: &TurnDetail, as_json: bool) -> anyhow::Result<()> {
+fn show(detail: &TurnDetail, as_json: bool) {
     if as_json {
         say_json(detail);
-        return Ok(());
+        return;
     }
     let turn = &detail.turn;
     say(format!(
@@ -194,7 +197,6 @@ fn show(detail: &TurnDetail, as_json: bool) -> anyhow::Result<()> {
             reply.text
         ));
     }
-    Ok(())
 }
 
 fn retry(

@@ -86,10 +86,10 @@ async fn daemon(instance: Instance) -> Result<u8> {
         tokio::select! {
             told = signals.next() => match told {
                 Told::Stop => break None,
-                Told::Reload => if let Some(new) = reloader.read().await { bridge.reconfigure(new) },
+                Told::Reload => if let Some(new) = reloader.read().await { bridge.reconfigure(&new) },
             },
             error = bridge.lock_lost() => break Some(error),
-            new = reloader.changed() => bridge.reconfigure(new),
+            new = reloader.changed() => bridge.reconfigure(&new),
         }
     };
     log::info!("stopping; a second signal ends at once");

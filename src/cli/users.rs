@@ -32,14 +32,18 @@ pub(super) enum Command {
 /// Runs the command.
 pub(super) fn run(instance: &Instance, command: &Command, as_json: bool) -> anyhow::Result<()> {
     match command {
-        Command::List => show(&instance.read(report::users)?, as_json),
+        Command::List => {
+            show(&instance.read(report::users)?, as_json);
+            Ok(())
+        }
         Command::Show { user } => {
             let user = instance.read(|conn| report::user(conn, *user))?;
             if as_json {
                 say_json(&user);
                 return Ok(());
             }
-            show(&[user], false)
+            show(&[user], false);
+            Ok(())
         }
         Command::Activate { user } => change(
             instance,
@@ -60,14 +64,14 @@ pub(super) fn run(instance: &Instance, command: &Command, as_json: bool) -> anyh
     }
 }
 
-fn show(users: &[UserRow], as_json: bool) -> anyhow::Result<()> {
+fn show(users: &[UserRow], as_json: bool) {
     if as_json {
         say_json(&users);
-        return Ok(());
+        return;
     }
     if users.is_empty() {
         note("nobody has written yet");
-        return Ok(());
+        return;
     }
     let mut table = Table::new(&["user", "name", "active", "profiles"]);
     for user in users {
@@ -88,5 +92,4 @@ fn show(users: &[UserRow], as_json: bool) -> anyhow::Result<()> {
         ]);
     }
     table.print();
-    Ok(())
 }

@@ -12,7 +12,7 @@ use super::super::instance::Daemon;
 use super::Input;
 
 /// The daemon sends a heartbeat every 15 s.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// Something that happened in the session.
 #[derive(Debug, Clone)]
@@ -57,7 +57,7 @@ impl Event {
 }
 
 /// Connects to the session's events of from now on, and passes them on from a thread of its own.
-pub(super) fn listen(daemon: Daemon, session: &str, sender: Sender<Input>) -> Result<()> {
+pub(super) fn listen(daemon: &Daemon, session: &str, sender: Sender<Input>) -> Result<()> {
     let path = format!("/chat/v1/events?session={session}&after=now");
     let answer = daemon.stream(&path, SILENCE)?;
     if !answer.is_ok() {

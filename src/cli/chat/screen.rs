@@ -86,15 +86,14 @@ impl Screen {
             .partial
             .take()
             .filter(|(turn, _)| Some(*turn) == message.turn);
-        match shown
+        if let Some(rest) = shown
             .as_ref()
             .and_then(|(_, text)| message.text.strip_prefix(text.as_str()))
         {
-            Some(rest) => write(&format!("{rest}\n")),
-            None => {
-                let gap = if shown.is_some() { "\n" } else { "" };
-                write(&format!("{gap}{}\n", message.text));
-            }
+            write(&format!("{rest}\n"));
+        } else {
+            let gap = if shown.is_some() { "\n" } else { "" };
+            write(&format!("{gap}{}\n", message.text));
         }
         self.prompt();
     }

@@ -7,6 +7,10 @@ pub(crate) mod chat;
 pub(crate) mod http;
 pub(crate) mod letta;
 #[cfg(feature = "telegram")]
+pub(crate) mod proxy;
+#[cfg(feature = "telegram")]
+pub(crate) mod real;
+#[cfg(feature = "telegram")]
 pub(crate) mod scene;
 pub(crate) mod shelf;
 #[cfg(feature = "telegram")]

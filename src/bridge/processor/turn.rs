@@ -26,6 +26,9 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait before a fate is looked up again.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
 
+/// How often the agent is asked to stop, until the turn is over.
+const STOP_AGAIN: Duration = Duration::from_millis(500);
+
 /// What the agent said of an attempt, or why it said nothing.
 type Heard = Result<Fate>;
 
@@ -264,15 +267,17 @@ impl<'a> Work<'a> {
                 }));
             })
         }));
+        let mut stopping = false;
         loop {
             tokio::select! {
                 heard = &mut call => return heard,
-                () = stop.signal.notified() => {
-                    if let Err(error) = self.cancel(agent, attempt).await {
-                        log::warn!(turn = self.claimed.turn, code = error.code.as_str();
-                            "the turn could not be stopped: {error}");
-                    }
-                }
+                () = stop.signal.notified() => stopping = true,
+                () = tokio::time::sleep(STOP_AGAIN), if stopping => {}
+            }
+            // A request that is still on its way, or not admitted yet, leaves nothing to cancel.
+            if let Err(error) = self.cancel(agent, attempt).await {
+                log::warn!(turn = self.claimed.turn, code = error.code.as_str();
+                    "the turn could not be stopped: {error}");
             }
         }
     }

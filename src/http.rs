@@ -10,6 +10,8 @@ use ureq::http::{Method, Request};
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::DefaultConnector;
 
+use crate::kill;
+
 mod unix;
 
 /// Letta closes idle connections after about 5 s (`LETTA.md` section 2); a pooled one must be younger.
@@ -132,7 +134,9 @@ impl Http {
             .timeout_per_read(Some(call.patience.silence))
             .allow_non_standard_methods(true)
             .build();
+        kill::point(&Place(call), "before");
         let response = self.0.run(request).map_err(|error| failure(&error))?;
+        kill::point(&Place(call), "answered");
         let retry_after = response.headers().get("retry-after");
         let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
         Ok(Answer {
@@ -160,6 +164,7 @@ impl Answer {
         let mut body = self.body.into_reader().take(BODY_LIMIT);
         body.read_to_end(&mut text)
             .map_err(|error| Failure::Unknown(error.to_string()))?;
+        kill::point(&"body", "read");
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
@@ -174,6 +179,17 @@ impl Answer {
     /// The body line by line as it comes, for a stream.
     pub fn lines(self) -> impl Iterator<Item = io::Result<String>> + Send {
         BufReader::with_capacity(BUFFER, self.body.into_reader()).lines()
+    }
+}
+
+/// A call by its method and last segment: what a path holds before that may be secret.
+struct Place<'a>(&'a Call<'a>);
+
+impl std::fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let path = self.0.url.split('?').next().unwrap_or_default();
+        let last = path.rsplit('/').find(|part| !part.is_empty());
+        write!(f, "{} {}", self.0.method, last.unwrap_or_default())
     }
 }
 

@@ -13,6 +13,7 @@
 // words
 pub mod error;
 pub mod exchange;
+pub mod kill;
 pub mod message;
 pub mod secret;
 pub mod shelf;

@@ -11,6 +11,8 @@ mod e2e;
 mod feed;
 #[cfg(feature = "telegram")]
 mod flow;
+#[cfg(all(feature = "kill-points", feature = "telegram"))]
+mod kill_points;
 mod letta;
 mod page;
 mod support;

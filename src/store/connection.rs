@@ -6,6 +6,7 @@ use diesel::result::{DatabaseErrorKind, Error as DbError};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::error::{Code, Error, Result};
+use crate::kill;
 use crate::secret::redact_url;
 
 #[cfg(feature = "sqlite")]
@@ -181,12 +182,15 @@ impl Conn {
 
     /// Commits what [`Self::begin`] began, or rolls it back where that fails.
     pub(super) fn commit(&mut self) -> QueryResult<()> {
-        match self {
+        kill::point(&"commit", "before");
+        let done = match self {
             #[cfg(feature = "postgres")]
             Self::Postgres(conn) => AnsiTransactionManager::commit_transaction(conn),
             #[cfg(feature = "sqlite")]
             Self::Sqlite(conn) => AnsiTransactionManager::commit_transaction(conn),
-        }
+        };
+        kill::point(&"commit", "after");
+        done
     }
 
     /// Undoes what [`Self::begin`] began.

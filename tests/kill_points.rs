@@ -1,0 +1,142 @@
+//! The daemon dies at every place where it can, one after the other, and is started again: before and
+//! after each commit, each request, each response. Nothing may be lost, doubled or out of order.
+//!
+//! `cargo nextest run --features kill-points kill_points`
+
+use std::collections::BTreeMap;
+
+use crate::support::broca::SOON;
+use crate::support::letta::Step;
+use crate::support::scene::{ANN, BEN, Scene};
+
+/// More passings than this in one run mean that it does not come to an end.
+const MOST: usize = 400;
+
+#[test]
+fn with_conversations_apart_a_death_anywhere_costs_nothing() {
+    walk("conversation");
+}
+
+#[test]
+fn with_blocks_a_death_anywhere_costs_nothing() {
+    walk("block");
+}
+
+#[test]
+fn with_one_conversation_for_all_a_death_anywhere_costs_nothing() {
+    walk("shared");
+}
+
+/// Dies at each point that a whole run passes.
+fn walk(isolation: &str) {
+    let points = record(isolation);
+    let mut repeats = BTreeMap::new();
+    for (number, point) in (1..).zip(&points) {
+        let repeated = die_at(isolation, number, point);
+        if repeated > 0 {
+            *repeats.entry(point.clone()).or_insert(0) += repeated;
+        }
+    }
+    println!(
+        "{isolation}: {} points, parts repeated: {repeats:?}",
+        points.len()
+    );
+    let unknowable = [
+        "POST sendMessage before",
+        "POST sendMessage answered",
+        "body read",
+        "commit before",
+        "commit after",
+    ];
+    let strange = repeats
+        .keys()
+        .find(|point| !unknowable.contains(&point.as_str()));
+    assert_eq!(
+        strange, None,
+        "a part was repeated where its fate was known"
+    );
+}
+
+/// The points that a run passes when nothing goes wrong, in their order.
+fn record(isolation: &str) -> Vec<String> {
+    let mut scene = scene(isolation);
+    let log = scene.broca.path("points");
+    scene.broca.set("BROCA_KILL_LOG", &log.to_string_lossy());
+    scene.broca.start();
+    scene.broca.unset("BROCA_KILL_LOG");
+    finish(&scene);
+    let text = std::fs::read_to_string(log).expect("points were passed");
+    let points: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.rsplit_once(' '))
+        .collect();
+    assert!(
+        (30..MOST).contains(&points.len()),
+        "{} points: {points:?}",
+        points.len()
+    );
+    points
+        .into_iter()
+        .map(|(point, _)| point.to_owned())
+        .collect()
+}
+
+/// One run that dies at the point of this number, and a second that ends it. Gives how many parts were
+/// sent again.
+fn die_at(isolation: &str, number: usize, point: &str) -> i64 {
+    let mut scene = scene(isolation);
+    scene.broca.set("BROCA_KILL_AT", &number.to_string());
+    scene.broca.launch();
+    let code = scene.broca.wait();
+    assert_eq!(code, -1, "it did not die at point {number}, `{point}`");
+    scene.broca.unset("BROCA_KILL_AT");
+    scene.broca.start();
+    finish(&scene);
+    judge(&scene, &format!("{isolation}, point {number}, `{point}`"))
+}
+
+/// Two people have written, one of them twice, and one answer has two parts.
+fn scene(isolation: &str) -> Scene {
+    let scene = Scene::ready_with("");
+    let edit = format!("isolation = \"{isolation}\"");
+    scene.broca.edit("isolation = \"conversation\"", &edit);
+    scene.telegram.push(ANN, "one");
+    scene
+        .telegram
+        .push(BEN, &format!("long {}", "word ".repeat(900)));
+    scene.telegram.push(ANN, "two");
+    scene
+}
+
+/// Waits until everything was said.
+fn finish(scene: &Scene) {
+    let next = scene.telegram.latest_update() + 1;
+    scene.telegram.wait_confirmed(next, SOON);
+    scene.broca.wait_idle();
+}
+
+/// Nothing lost, one turn a message, order kept, and no more repeats than were counted.
+fn judge(scene: &Scene, at: &str) -> i64 {
+    assert_eq!(scene.letta.count(), 3, "turns at Letta, {at}");
+    let repeats = scene.broca.repeats();
+    let ann = without_repeats(scene.texts(ANN));
+    let ben = without_repeats(scene.texts(BEN));
+    assert_eq!(ann, ["echo: one", "echo: two"], "{at}");
+    assert_eq!(ben.len(), 2, "parts of the long answer, {at}");
+    let said = i64::try_from(scene.telegram.sent_count()).expect("a small count");
+    assert!(
+        said <= 4 + repeats,
+        "{said} messages for 4 parts and {repeats} counted repeats, {at}"
+    );
+    assert!(
+        scene.letta.attached().is_empty(),
+        "a block stayed attached, {at}"
+    );
+    repeats
+}
+
+/// A part said twice in a row is one part.
+fn without_repeats(mut texts: Vec<String>) -> Vec<String> {
+    texts.dedup();
+    texts
+}

@@ -71,12 +71,26 @@ enum Command {
 
 /// Runs the command that the process was started with. Gives its exit code.
 pub fn main() -> ExitCode {
-    let line = Line::parse();
+    let line = match Line::try_parse() {
+        Ok(line) => line,
+        Err(error) => return misused(&error),
+    };
     let json = line.json;
     match dispatch(line) {
         Ok(code) => ExitCode::from(code),
         Err(error) => ExitCode::from(output::fail(&error, json)),
     }
+}
+
+/// Shows help, the version, or what is wrong with the command line; to a program as JSON.
+fn misused(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || !std::env::args_os().any(|word| word == "--json") {
+        error.exit();
+    }
+    let text = error.to_string();
+    let words = text.lines().next().unwrap_or_default();
+    let words = words.strip_prefix("error: ").unwrap_or(words);
+    ExitCode::from(output::fail(&output::usage(words), true))
 }
 
 fn dispatch(line: Line) -> anyhow::Result<u8> {

@@ -5,5 +5,7 @@ mod endpoints;
 mod letta;
 mod letta_away;
 mod process;
+mod real;
+mod real_people;
 mod telegram;
 mod web;

@@ -8,6 +8,10 @@ pub(crate) mod database;
 pub(crate) mod http;
 pub(crate) mod letta;
 #[cfg(feature = "telegram")]
+pub(crate) mod proxy;
+#[cfg(feature = "telegram")]
+pub(crate) mod real;
+#[cfg(feature = "telegram")]
 pub(crate) mod scene;
 pub(crate) mod shelf;
 #[cfg(feature = "telegram")]

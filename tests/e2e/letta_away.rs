@@ -113,7 +113,7 @@ fn a_turn_that_died_with_letta_is_never_left_in_silence() {
     scene.letta.think(Duration::ZERO);
     scene.letta.restart();
     let shown = scene.telegram.wait_sent(1, SOON).remove(0).text;
-    assert!(shown.contains("`agent."), "{shown}");
+    assert!(shown.contains("agent."), "{shown}");
     assert_eq!(scene.letta.count(), 1);
     scene.say(ANN, "next", 2);
     assert_eq!(scene.texts(ANN)[1], "echo: next");

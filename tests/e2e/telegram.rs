@@ -35,6 +35,9 @@ fn replies_to_someone_who_blocked_the_bot_wait_until_they_write_again() {
     });
     scene.say(BEN, "hello", 1);
     assert!(scene.texts(ANN).is_empty());
+    scene.broca.wait_status("Ben's reply", |status| {
+        status["stats"]["replies"]["said"] == 1
+    });
     scene.revive();
     scene.say(ANN, "two", 3);
     assert_eq!(scene.texts(ANN), ["echo: one", "echo: two"]);

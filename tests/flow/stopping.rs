@@ -26,6 +26,28 @@ fn stop_ends_the_turn_under_way_and_the_next_one_is_answered() {
 }
 
 #[test]
+fn stop_ends_a_turn_that_the_agent_has_yet_to_begin() {
+    let scene = Scene::start();
+    scene.letta.think(LONG);
+    scene.telegram.push(ANN, "a long story");
+    scene.letta.wait_for_turns(1);
+    // As Letta answers where the run to cancel is not there yet.
+    scene.letta.refuse("/cancel", 409);
+    scene.telegram.push(ANN, "/stop");
+    until("a first try", || {
+        scene
+            .letta
+            .requests()
+            .iter()
+            .any(|path| path.contains("/cancel"))
+    });
+    scene.letta.heal();
+    scene.telegram.wait_sent(1, LONG);
+    assert_eq!(scene.texts(ANN), ["Stopped."]);
+    assert_eq!(scene.letta.runs(), ["cancelled"]);
+}
+
+#[test]
 fn stop_touches_nobody_else() {
     let scene = Scene::start();
     scene.letta.think(Duration::from_secs(2));

@@ -1,7 +1,5 @@
 //! The real binary between a stand-in for Telegram and a stand-in for Letta.
 
-use std::time::Duration;
-
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 
@@ -138,11 +136,3 @@ fn secrets(broca: &Broca, key: &str, telegram: &Telegram) {
         &format!("AGENT_API_KEY={key}\nTELEGRAM_BOT_TOKEN={token}\n"),
     );
 }
-
-/// The texts of messages.
-pub(crate) fn texts(sent: &[Sent]) -> Vec<&str> {
-    sent.iter().map(|sent| sent.text.as_str()).collect()
-}
-
-/// Long enough to be seen at work.
-pub(crate) const A_WHILE: Duration = Duration::from_millis(400);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::bridge::flow::Flow;
 use crate::bridge::words;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::shutdown::Stop;
 use crate::store::{queue, shelf};
 use crate::time::Timestamp;
@@ -37,14 +37,15 @@ async fn look(flow: &Flow) -> Result<()> {
         .store
         .write(move |conn| {
             let now = Timestamp::now();
-            let expired = queue::expire(conn, give_up, &words::expired, now)?;
+            let why = |last: Option<&str>| words::expired(last.or_else(|| pause.map(Code::as_str)));
+            let expired = queue::expire(conn, give_up, &why, now)?;
             let told = queue::notice(conn, after, pause.is_some(), &words::kept(pause), now)?;
             shelf::sweep(conn, now, SWEEP)?;
             Ok((told, expired))
         })
         .await?;
     for turn in &expired {
-        log::warn!(turn = turn, code = crate::error::Code::TurnExpired.as_str(); "the turn was given up");
+        log::warn!(turn = turn, code = Code::TurnExpired.as_str(); "the turn was given up");
     }
     if told > 0 || !expired.is_empty() {
         log::info!(told = told; "{told} waiting conversations were told that messages are kept");

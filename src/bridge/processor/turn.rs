@@ -22,6 +22,9 @@ mod conclude;
 /// A turn that was begun this often without any outcome takes its worker down with it.
 const POISON: i32 = 20;
 
+/// How often the agent is asked to stop, until the turn is over.
+const STOP_AGAIN: Duration = Duration::from_millis(500);
+
 /// What the agent said of an attempt, or why it said nothing.
 type Heard = Result<Fate>;
 
@@ -260,15 +263,17 @@ impl<'a> Work<'a> {
                 }));
             })
         }));
+        let mut stopping = false;
         loop {
             tokio::select! {
                 heard = &mut call => return heard,
-                () = stop.signal.notified() => {
-                    if let Err(error) = self.cancel(agent, attempt).await {
-                        log::warn!(turn = self.claimed.turn, code = error.code.as_str();
-                            "the turn could not be stopped: {error}");
-                    }
-                }
+                () = stop.signal.notified() => stopping = true,
+                () = tokio::time::sleep(STOP_AGAIN), if stopping => {}
+            }
+            // A request that is still on its way, or not admitted yet, leaves nothing to cancel.
+            if let Err(error) = self.cancel(agent, attempt).await {
+                log::warn!(turn = self.claimed.turn, code = error.code.as_str();
+                    "the turn could not be stopped: {error}");
             }
         }
     }

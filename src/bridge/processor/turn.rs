@@ -1,6 +1,7 @@
 //! One turn in the hands of a worker: attempt, fate, settlement.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::agent::AgentClient;
 use crate::blocking;

@@ -73,6 +73,8 @@ pub(super) fn run_here<T>(
     pool: &Pool,
     work: impl FnOnce(&mut Conn) -> Result<T>,
 ) -> Result<T> {
+    // A connection that is given up is closed in the background, for which there must be a runtime.
+    let _inside = runtime.enter();
     let conn = runtime.block_on(get(pool))?;
     let done = match conn.lock() {
         Ok(mut here) => work(&mut here),

@@ -16,13 +16,9 @@ fn on_each(case: impl Fn(&mut Database, &StoreShelf, &StoreShelf)) {
             .build()
             .expect("a runtime starts");
         let store = db.store();
-        let (one, two) = {
-            let _inside = runtime.enter();
-            (
-                StoreShelf::new(store.clone(), "webchat"),
-                StoreShelf::new(store, "telegram"),
-            )
-        };
+        let _inside = runtime.enter();
+        let one = StoreShelf::new(store.clone(), "webchat");
+        let two = StoreShelf::new(store, "telegram");
         case(db, &one, &two);
     });
 }

@@ -138,6 +138,11 @@ fn every_table_of_the_code_is_in_the_database() {
 }
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    clippy::items_after_statements,
+    reason = "a list of all columns"
+)]
 fn every_column_reads_back_as_its_type() {
     each(|db| {
         db.turn("ann", "hi");

@@ -1,4 +1,8 @@
 //! The integration tests, in one binary.
+#![expect(
+    clippy::print_stdout,
+    reason = "tests say what they skip, and which seed they used"
+)]
 
 mod architecture;
 mod command;

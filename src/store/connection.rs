@@ -63,17 +63,37 @@ impl Conn {
 
     /// Brings the schema up to this version. Safe where several do so at once.
     pub fn migrate(&mut self) -> Result<usize> {
+        self.migrations_lock("lock")?;
+        let run = match self.run_pending() {
+            // SQLite has no lock to take: another may have done it first.
+            Err(_) if self.is_current() => Ok(0),
+            run => run,
+        };
+        self.migrations_lock("unlock")?;
+        run
+    }
+
+    fn is_current(&mut self) -> bool {
+        let all = self.migrations();
+        all.is_ok_and(|all| all.iter().all(|one| one.applied))
+    }
+
+    /// `lock`s or `unlock`s migrations on this database.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(clippy::unnecessary_wraps, reason = "a server can fail")
+    )]
+    fn migrations_lock(&mut self, verb: &str) -> Result<()> {
         match self {
             #[cfg(feature = "postgres")]
-            Self::Postgres(conn) => conn.batch_execute("SELECT pg_advisory_lock(78126201)")?,
+            Self::Postgres(conn) => {
+                Ok(conn.batch_execute(&format!("SELECT pg_advisory_{verb}(78126201)"))?)
+            }
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(_) => return self.run_pending(),
-        }
-        #[cfg(feature = "postgres")]
-        {
-            let run = self.run_pending();
-            self.batch_execute("SELECT pg_advisory_unlock(78126201)")?;
-            run
+            Self::Sqlite(_) => {
+                let _ = verb;
+                Ok(())
+            }
         }
     }
 
@@ -181,6 +201,10 @@ impl Conn {
 
     /// Keeps other transactions of the same `purpose` out until this one ends: what one of them chose or
     /// numbered is then visible to the next. SQLite has one writer at a time anyway.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(clippy::unnecessary_wraps, reason = "a server can fail")
+    )]
     pub(super) fn alone(&mut self, purpose: &str) -> QueryResult<()> {
         match self {
             #[cfg(feature = "postgres")]

@@ -32,10 +32,10 @@ impl Manager for Opener {
 
     async fn recycle(&self, conn: &mut Self::Type, _: &Metrics) -> RecycleResult<Error> {
         // Whether a server is still there shows with the next query; see `judge`.
-        match conn.is_mutex_poisoned() {
-            true => Err(RecycleError::message("a panic broke the connection")),
-            false => Ok(()),
+        if conn.is_mutex_poisoned() {
+            return Err(RecycleError::message("a panic broke the connection"));
         }
+        Ok(())
     }
 }
 

@@ -71,7 +71,7 @@ pub fn depth(conn: &mut Conn) -> Result<Depth> {
     })
 }
 
-const TURN: (
+type TurnColumns = (
     turns::id,
     turns::conversation,
     turns::endpoint,
@@ -85,7 +85,9 @@ const TURN: (
     turns::settled_at,
     turns::last_code,
     turns::last_error,
-) = (
+);
+
+const TURN: TurnColumns = (
     turns::id,
     turns::conversation,
     turns::endpoint,

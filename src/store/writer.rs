@@ -132,12 +132,12 @@ fn write(conn: &mut Conn, jobs: &mut VecDeque<Job>) -> std::result::Result<(), (
         Err("another write broke the transaction".to_owned())
     };
     for answer in answers {
-        answer(committed.clone().map_err(failed_commit));
+        answer(committed.clone().map_err(|words| failed_commit(&words)));
     }
     committed.map_err(|words| complain(&failed_commit(words)))
 }
 
-fn failed_commit(words: String) -> Error {
+fn failed_commit(words: &str) -> Error {
     Error::new(Code::StoreFailed, format!("the commit failed: {words}"))
 }
 

@@ -145,7 +145,10 @@ fn reports_read_a_busy_database() {
         assert_eq!((depth.turns, depth.replies), (1, 2));
         let stats = report::stats(conn).expect("it is read");
         let turns = [("failed", 1), ("ready", 1), ("replied", 1)];
-        assert_eq!(stats.turns, turns.map(|(state, n)| (state.to_owned(), n)).into());
+        assert_eq!(
+            stats.turns,
+            turns.map(|(state, n)| (state.to_owned(), n)).into()
+        );
         assert_eq!(stats.replies, [("ready".to_owned(), 2)].into());
         assert_eq!(
             (stats.refused, stats.unknowable_parts, stats.repeated_parts),

@@ -82,18 +82,14 @@ impl Screen {
 
     /// The whole text, of which the beginning may stand there already.
     fn finish(&mut self, message: &Message) {
-        let shown = self
-            .partial
-            .take()
-            .filter(|(turn, _)| Some(*turn) == message.turn);
-        if let Some(rest) = shown
-            .as_ref()
-            .and_then(|(_, text)| message.text.strip_prefix(text.as_str()))
-        {
-            write(&format!("{rest}\n"));
-        } else {
-            let gap = if shown.is_some() { "\n" } else { "" };
-            write(&format!("{gap}{}\n", message.text));
+        match self.partial.take() {
+            Some((turn, shown))
+                if Some(turn) == message.turn && message.text.starts_with(&shown) =>
+            {
+                write(&format!("{}\n", &message.text[shown.len()..]));
+            }
+            Some((_, shown)) if !shown.is_empty() => write(&format!("\n{}\n", message.text)),
+            _ => write(&format!("{}\n", message.text)),
         }
         self.prompt();
     }
@@ -109,14 +105,14 @@ impl Screen {
         false
     }
 
+    /// Shows more of a turn's text. Another turn's must wait until this one's answer stands whole.
     fn text(&mut self, turn: i64, text: &str) {
-        let old = self.partial.take().filter(|(known, _)| *known == turn);
-        let old = old.map(|(_, text)| text).unwrap_or_default();
-        if let Some(more) = text.strip_prefix(old.as_str()) {
+        let (known, old) = self.partial.get_or_insert((turn, String::new()));
+        if *known == turn
+            && let Some(more) = text.strip_prefix(old.as_str())
+        {
             write(more);
-            self.partial = Some((turn, text.to_owned()));
-        } else {
-            self.partial = Some((turn, old));
+            text.clone_into(old);
         }
     }
 }

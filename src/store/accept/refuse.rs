@@ -12,7 +12,7 @@ use super::super::schema::refusals;
 use super::super::{Conn, outbox, people};
 
 /// A refused sender is told so at most once in this time.
-const NOTICE_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+const NOTICE_EVERY: Duration = Duration::from_hours(24);
 
 /// Counts a message that is not taken, and tells its sender so if that has not been done today.
 pub(super) fn refuse(

@@ -134,7 +134,7 @@ fn write(conn: &mut Conn, jobs: &mut VecDeque<Job>) -> std::result::Result<(), (
     for answer in answers {
         answer(committed.clone().map_err(|words| failed_commit(&words)));
     }
-    committed.map_err(|words| complain(&failed_commit(words)))
+    committed.map_err(|words| complain(&failed_commit(&words)))
 }
 
 fn failed_commit(words: &str) -> Error {

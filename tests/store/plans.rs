@@ -75,10 +75,15 @@ fn scans(db: &mut Database, sql: &str) -> Vec<String> {
         .collect()
 }
 
+fn hear(db: &mut Database, chat: &str) {
+    let text = db.text(chat, "hi");
+    db.accept(&[text]);
+}
+
 /// One message through all that the flow does to it.
 fn flow(db: &mut Database) {
-    db.turn("ann", "hi");
-    db.turn("bob", "hi");
+    hear(db, "ann");
+    hear(db, "bob");
     let (of, text) = ("k1".to_owned(), "hello".to_owned());
     db.accept(&[
         entry("e", "ann", Wish::Edit { of, text }),
@@ -111,7 +116,7 @@ fn flow(db: &mut Database) {
         queue::next_attempt(conn, &claimed[0], &end, &said, &request(9), now)
     });
     assert!(db.settle(&claimed[0], &queue::Ending::Replied(vec!["a\nb".into()])));
-    db.turn("cy", "hi");
+    hear(db, "cy");
     db.wait(Duration::from_secs(100_000));
     let now = db.now;
     db.write(|conn| queue::notice(conn, Duration::from_secs(60), true, "kept", now));

@@ -66,7 +66,7 @@ impl Conn {
         self.migrations_lock("lock")?;
         let run = match self.run_pending() {
             // SQLite has no lock to take: another may have done it first.
-            Err(_) if self.is_current() => Ok(0),
+            Err(error) if error.code == Code::StoreFailed && self.is_current() => Ok(0),
             run => run,
         };
         self.migrations_lock("unlock")?;

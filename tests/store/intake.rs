@@ -11,7 +11,7 @@ use broca::time::Timestamp;
 
 use crate::support::database::{Database, cursor, each, entry, joined};
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 
 fn rules(now: Timestamp) -> Rules {
     Rules {

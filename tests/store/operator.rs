@@ -99,7 +99,9 @@ fn a_turn_is_deleted_with_all_that_belongs_to_it_once_all_is_said() {
         assert_eq!(refused(db, &delete), Code::WrongState);
         let reply = db.claim_replies().remove(0);
         let now = db.now;
-        db.write(|conn| broca::store::outbox::said(conn, reply, &Default::default(), now));
+        db.write(|conn| {
+            broca::store::outbox::said(conn, reply, &broca::message::Receipt::default(), now)
+        });
         apply(db, &delete).expect("it is deleted");
         for table in ["turns", "messages", "attempts", "replies", "parts"] {
             assert_eq!(db.count(table), 0, "{table}");

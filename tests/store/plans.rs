@@ -119,8 +119,8 @@ fn flow(db: &mut Database) {
     hear(db, "cy");
     db.wait(Duration::from_secs(100_000));
     let now = db.now;
-    db.write(|conn| queue::notice(conn, Duration::from_secs(60), true, "kept", now));
-    db.write(|conn| queue::expire(conn, Duration::from_secs(86_400), &|_| "late".into(), now));
+    db.write(|conn| queue::notice(conn, Duration::from_mins(1), true, "kept", now));
+    db.write(|conn| queue::expire(conn, Duration::from_hours(24), &|_| "late".into(), now));
     queue::next_due(&mut db.conn, now).expect("it is read");
     for claimed in db.claim_replies() {
         let receipt = broca::message::Receipt::default();

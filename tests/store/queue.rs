@@ -7,7 +7,7 @@ use broca::store::queue::{self, Ending, Scope};
 
 use crate::support::database::{Database, each, later};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 fn turns(claimed: &[queue::Claimed]) -> Vec<i64> {
     claimed.iter().map(|one| one.turn).collect()
@@ -279,7 +279,7 @@ fn what_may_be_attached_is_known_until_it_is_detached() {
         let nothing = AgentIds::default();
         db.write(|conn| agent_ids::attaching(conn, "agent-1", &nothing, now));
         let attached = agent_ids::attached(&mut db.conn, "agent-1").expect("it is read");
-        assert_eq!(attached, [ids.clone()]);
+        assert_eq!(attached, std::slice::from_ref(&ids));
         db.write(|conn| agent_ids::detached(conn, "agent-1", "block-1"));
         let attached = agent_ids::attached(&mut db.conn, "agent-1").expect("it is read");
         assert!(attached.is_empty());

@@ -116,7 +116,7 @@ fn what_expires_is_gone_at_once_and_swept_later() {
         let gone = until(now.minus(Duration::from_secs(1)));
         shelf.put("d", "gone", "old", gone).expect("put");
         shelf.put("d", "gone too", "old", gone).expect("put");
-        let stays = until(now.plus(Duration::from_secs(600)));
+        let stays = until(now.plus(Duration::from_mins(10)));
         shelf.put("d", "stays", "v", stays).expect("put");
         shelf
             .put("d", "for ever", "v", Keep::default())

@@ -8,8 +8,8 @@ use broca::store::queue::{self, Ending};
 
 use crate::support::database::{Database, each, later};
 
-const MINUTE: Duration = Duration::from_secs(60);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
 
 fn notice(db: &mut Database, paused: bool) -> usize {
     let now = db.now;

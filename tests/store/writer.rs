@@ -32,10 +32,10 @@ fn person(conn: &mut Conn, name: &str) -> Result<()> {
 }
 
 /// Queues a write. It waits with the others until the writer is free.
-fn queue<'a, T: Send + 'static>(
-    store: &'a Store,
+fn queue<T: Send + 'static>(
+    store: &Store,
     work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
-) -> BoxFuture<'a, Result<T>> {
+) -> BoxFuture<'_, Result<T>> {
     let mut write = store.write(work).boxed();
     // The first poll sends the work.
     assert!(

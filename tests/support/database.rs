@@ -43,9 +43,9 @@ pub(crate) fn each(case: impl Fn(&mut Database)) {
 
 /// Every database of this build, without tables.
 pub(crate) fn empty() -> Vec<Database> {
-    let mut all = Vec::new();
+    let mut all: Vec<Database> = Vec::new();
     #[cfg(feature = "sqlite")]
-    all.push(sqlite());
+    all.extend([sqlite()]);
     #[cfg(feature = "postgres")]
     all.extend(postgres());
     all

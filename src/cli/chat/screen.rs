@@ -82,18 +82,16 @@ impl Screen {
 
     /// The whole text, of which the beginning may stand there already.
     fn finish(&mut self, message: &Message) {
-        let shown = self
-            .partial
-            .take()
-            .filter(|(turn, _)| Some(*turn) == message.turn);
-        if let Some(rest) = shown
+        let stands = self.partial.take();
+        let same = stands
             .as_ref()
-            .and_then(|(_, text)| message.text.strip_prefix(text.as_str()))
-        {
-            write(&format!("{rest}\n"));
-        } else {
-            let gap = if shown.is_some() { "\n" } else { "" };
-            write(&format!("{gap}{}\n", message.text));
+            .filter(|(turn, _)| Some(*turn) == message.turn);
+        match same.and_then(|(_, text)| message.text.strip_prefix(text.as_str())) {
+            Some(rest) => write(&format!("{rest}\n")),
+            None => {
+                let gap = if stands.is_some() { "\n" } else { "" };
+                write(&format!("{gap}{}\n", message.text));
+            }
         }
         self.prompt();
     }
@@ -109,9 +107,16 @@ impl Screen {
         false
     }
 
+    /// Text of a turn, unless another one's stands there: that one is finished first.
     fn text(&mut self, turn: i64, text: &str) {
-        let old = self.partial.take().filter(|(known, _)| *known == turn);
-        let old = old.map(|(_, text)| text).unwrap_or_default();
+        if self
+            .partial
+            .as_ref()
+            .is_some_and(|(known, _)| *known != turn)
+        {
+            return;
+        }
+        let old = self.partial.take().map_or(String::new(), |(_, text)| text);
         if let Some(more) = text.strip_prefix(old.as_str()) {
             write(more);
             self.partial = Some((turn, text.to_owned()));

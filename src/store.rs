@@ -53,7 +53,7 @@ impl Store {
         let writer = if is_postgres(path) {
             None
         } else {
-            Some(Arc::new(Writer::start(conn)?))
+            Some(Arc::new(Writer::start(conn, path)?))
         };
         Ok(Self {
             pool: pool::pool(url.clone(), pool_size),

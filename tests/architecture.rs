@@ -9,7 +9,9 @@ mod source;
 use source::Source;
 
 /// Words import each other and nothing else.
-const WORDS: &[&str] = &["error", "exchange", "message", "secret", "shelf", "time"];
+const WORDS: &[&str] = &[
+    "error", "exchange", "kill", "message", "secret", "shelf", "time",
+];
 /// Tools import words, and the tools before them.
 const TOOLS: &[&str] = &[
     "retry", "blocking", "http", "shutdown", "config", "logging", "server",

@@ -7,3 +7,11 @@ mod init;
 mod queue;
 mod send;
 mod settings;
+
+#[cfg(not(feature = "kill-points"))]
+#[test]
+fn the_binary_holds_no_trace_of_the_places_where_tests_make_it_die() {
+    let binary = std::fs::read(env!("CARGO_BIN_EXE_broca")).expect("it is there");
+    let trace = b"BROCA_KILL";
+    assert!(!binary.windows(trace.len()).any(|bytes| bytes == trace));
+}

@@ -149,3 +149,88 @@ fn every_code_is_in_the_readme() {
         rows.join("\n")
     );
 }
+
+/// The pages that people read.
+fn pages() -> Vec<std::path::PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let found = [root.to_owned(), root.join("docs")]
+        .into_iter()
+        .flat_map(|folder| std::fs::read_dir(folder).expect("a folder of the project"));
+    let paths = found.map(|entry| entry.expect("it can be read").path());
+    let mut pages: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .collect();
+    pages.sort();
+    pages
+}
+
+/// A heading as a link names it.
+fn anchor(heading: &str) -> String {
+    let words = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = words.chars().filter_map(|letter| match letter {
+        ' ' => Some('-'),
+        '-' | '_' => Some(letter),
+        other => other.is_alphanumeric().then_some(other),
+    });
+    kept.collect()
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut dead = Vec::new();
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).expect("a page");
+        for rest in text.split("](").skip(1) {
+            let link = rest.split(')').next().unwrap_or_default();
+            if link.starts_with("http") {
+                continue;
+            }
+            let (file, place) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() {
+                page.clone()
+            } else {
+                page.with_file_name(file)
+            };
+            let there = std::fs::read_to_string(&target).unwrap_or_default();
+            let headings = there.lines().filter(|line| line.starts_with('#'));
+            let is_there = place.is_empty() || headings.map(anchor).any(|name| name == place);
+            if !target.exists() || !is_there {
+                dead.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert_eq!(dead, Vec::<String>::new());
+}
+
+#[test]
+fn every_state_is_documented() {
+    use broca::store::state::{ReplyState, TurnState};
+    let api = include_str!("../docs/http-api.md");
+    let turns = TurnState::ALL.iter().map(|state| state.as_str());
+    let replies = ReplyState::ALL.iter().map(|state| state.as_str());
+    for state in turns.chain(replies) {
+        assert!(api.contains(&format!("`{state}`")), "{state}");
+    }
+}
+
+#[test]
+fn every_command_is_in_the_readme() {
+    let readme = include_str!("../README.md");
+    let help = std::process::Command::new(env!("CARGO_BIN_EXE_broca"))
+        .arg("--help")
+        .output()
+        .expect("it runs");
+    let help = String::from_utf8(help.stdout).expect("text");
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let commands = commands.take_while(|line| !line.is_empty());
+    let mut count = 0;
+    for line in commands.filter(|line| line.find(|letter| letter != ' ') == Some(2)) {
+        let name = line.split_whitespace().next().unwrap_or_default();
+        count += 1;
+        assert!(
+            name == "help" || readme.contains(&format!("| `broca {name}` |")),
+            "`broca {name}` is not in README.md"
+        );
+    }
+    assert!(count > 5, "{help}");
+}

@@ -3,6 +3,7 @@
 pub(crate) mod broca;
 pub(crate) mod browser;
 pub(crate) mod chat;
+pub(crate) mod database;
 #[cfg(feature = "telegram")]
 pub(crate) mod http;
 pub(crate) mod letta;

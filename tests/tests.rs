@@ -1,4 +1,8 @@
 //! The integration tests, in one binary.
+#![expect(
+    clippy::print_stdout,
+    reason = "tests say what they skip, and which seed they used"
+)]
 
 mod architecture;
 mod command;
@@ -15,6 +19,8 @@ mod flow;
 mod kill_points;
 mod letta;
 mod page;
+mod schema;
+mod store;
 mod support;
 #[cfg(feature = "telegram")]
 mod telegram;

@@ -34,6 +34,9 @@ impl Intake {
                 () = stop.told() => break,
                 step = self.step(&account, &mut cursor) => step,
             };
+            if stop.is_told() {
+                break;
+            }
             failures = if step.is_ok() { 0 } else { failures + 1 };
             self.note(step.as_ref().err());
             if let Err(error) = step {

@@ -5,17 +5,18 @@ use std::time::Duration;
 use diesel::prelude::*;
 
 use crate::config::Mode;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Result};
 use crate::message::{Cursor, Inbound, Join, Outcome, ReplyKind};
 use crate::time::Timestamp;
 
 use super::people::{Conversation, Profile};
-use super::schema::{cursors, messages, refusals, turns};
+use super::schema::{cursors, messages, turns};
 use super::state::{TurnState, mode_text};
 use super::{Conn, outbox, people, queue};
 
-/// A refused sender is told so at most once in this time.
-const NOTICE_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+mod refuse;
+
+use refuse::refuse;
 
 /// What intake made of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,64 +177,6 @@ fn is_seen(conn: &mut Conn, inbound: &Inbound) -> Result<bool> {
     Ok(found.is_some())
 }
 
-/// Counts a message that is not taken, and tells its sender so if that has not been done today.
-fn refuse(
-    conn: &mut Conn,
-    inbound: &Inbound,
-    code: Code,
-    notice: Option<&str>,
-    now: Timestamp,
-) -> Result<Outcome> {
-    let address = &inbound.address;
-    let row = refusals::table.find((&address.endpoint, &address.account, &inbound.from.id));
-    let known: Option<Option<i64>> = row.select(refusals::noticed_at).first(conn).optional()?;
-    let told_at = known.flatten().map(Timestamp);
-    let tell = notice.filter(|_| told_at.is_none_or(|at| now.since(at) >= NOTICE_EVERY));
-    let noticed = if tell.is_some() {
-        Some(now.0)
-    } else {
-        told_at.map(|at| at.0)
-    };
-    let set = (
-        refusals::code.eq(code.as_str()),
-        refusals::last_at.eq(now.0),
-        refusals::noticed_at.eq(noticed),
-    );
-    if known.is_some() {
-        let more = refusals::times.eq(refusals::times + 1);
-        diesel::update(row)
-            .set((more, set.0, set.1, set.2))
-            .execute(conn)?;
-    } else {
-        diesel::insert_into(refusals::table)
-            .values((
-                refusals::endpoint.eq(&address.endpoint),
-                refusals::account.eq(&address.account),
-                refusals::sender.eq(&inbound.from.id),
-                refusals::times.eq(1),
-                refusals::first_at.eq(now.0),
-                (set.0, set.1, set.2),
-            ))
-            .execute(conn)?;
-    }
-    if let Some(words) = tell {
-        let place = people::conversation(conn, address, now)?;
-        outbox::say(
-            conn,
-            place.id,
-            &address.endpoint,
-            None,
-            ReplyKind::Notice,
-            words,
-            now,
-        )?;
-    }
-    Ok(Outcome::Refused(Error::new(
-        code,
-        format!("`{}` may not talk to this agent", inbound.from.id),
-    )))
-}
-
 /// A new message on its way into the tables.
 struct Row<'a> {
     inbound: &'a Inbound,
@@ -297,36 +240,27 @@ impl Row<'_> {
 
     /// The turn before, if it still waits, is of the same person, and takes company; due later now.
     fn joined(&self, conn: &mut Conn, join: &Join) -> Result<Option<i64>> {
-        let last: Option<(i64, i64, i64, String, Option<String>)> = turns::table
+        let last: Option<(i64, i64, Option<String>)> = turns::table
             .filter(
                 turns::conversation
                     .eq(self.place.id)
                     .and(turns::settled_at.is_null()),
             )
             .order(turns::id.desc())
-            .select((
-                turns::id,
-                turns::claim,
-                turns::profile,
-                turns::state,
-                turns::join_key,
-            ))
+            .select((turns::id, turns::profile, turns::join_key))
             .first(conn)
             .optional()?;
-        let waits = |(_, claim, profile, state, key): &(i64, i64, i64, String, Option<String>)| {
-            *claim == 0
-                && *profile == self.profile.id
-                && state == TurnState::Ready.as_str()
-                && key.as_deref() == Some(&join.key)
+        let fits = |(_, profile, key): &(i64, i64, Option<String>)| {
+            *profile == self.profile.id && key.as_deref() == Some(&join.key)
         };
-        let Some((turn, ..)) = last.filter(waits) else {
+        let Some((turn, ..)) = last.filter(fits) else {
             return Ok(None);
         };
         let due = self.rules.now.plus(Duration::from_millis(join.quiet_ms));
-        diesel::update(turns::table.find(turn))
+        let waits = diesel::update(queue::fence::untouched(turn))
             .set(turns::due_at.eq(due.0))
             .execute(conn)?;
-        Ok(Some(turn))
+        Ok((waits > 0).then_some(turn))
     }
 
     fn new_turn(&self, conn: &mut Conn, join: Option<&Join>) -> Result<i64> {
@@ -363,7 +297,7 @@ impl Row<'_> {
     /// Replaces the text that still waits; what the agent has already read is corrected by a new turn.
     fn edit(&self, conn: &mut Conn, of: &str, text: &str) -> Result<()> {
         let address = &self.inbound.address;
-        let original: Option<(i64, Option<String>, i64, String)> = messages::table
+        let original: Option<(i64, Option<String>, i64)> = messages::table
             .inner_join(turns::table.on(messages::turn.eq(turns::id.nullable())))
             .filter(
                 messages::endpoint
@@ -371,21 +305,26 @@ impl Row<'_> {
                     .and(messages::account.eq(&address.account)),
             )
             .filter(messages::key.eq(of))
-            .select((messages::id, messages::text, turns::claim, turns::state))
+            .select((messages::id, messages::text, turns::id))
             .first(conn)
             .optional()?;
-        match original {
-            None => self.message(conn, None, "edit", Some(text)),
-            Some((_, Some(old), ..)) if old == text => self.message(conn, None, "edit", None),
-            Some((message, _, 0, state)) if state == TurnState::Ready.as_str() => {
-                let row = messages::table.find(message);
-                diesel::update(row)
-                    .set(messages::text.eq(text))
-                    .execute(conn)?;
-                self.message(conn, None, "edit", Some(text))
-            }
-            Some(_) => self.turn(conn, &format!("(edited) {text}"), None),
+        let Some((message, old, turn)) = original else {
+            return self.message(conn, None, "edit", Some(text));
+        };
+        if old.as_deref() == Some(text) {
+            return self.message(conn, None, "edit", None);
         }
+        // Writes nothing new: it keeps the turn from being claimed before its text is replaced.
+        let waits = diesel::update(queue::fence::untouched(turn))
+            .set(turns::due_at.eq(turns::due_at))
+            .execute(conn)?;
+        if waits == 0 {
+            return self.turn(conn, &format!("(edited) {text}"), None);
+        }
+        diesel::update(messages::table.find(message))
+            .set(messages::text.eq(text))
+            .execute(conn)?;
+        self.message(conn, None, "edit", Some(text))
     }
 
     fn command(&self, conn: &mut Conn, reply: &str) -> Result<()> {
@@ -421,26 +360,23 @@ impl Row<'_> {
     /// Stops what is answered now; what nobody works on ends here, the rest ends at its worker.
     fn stop(&self, conn: &mut Conn, to_stop: &mut Vec<i64>) -> Result<()> {
         self.message(conn, None, "command", None)?;
-        let first: Option<(i64, String, bool)> = turns::table
+        let first: Option<i64> = turns::table
             .filter(
                 turns::conversation
                     .eq(self.place.id)
                     .and(turns::settled_at.is_null()),
             )
             .order(turns::id)
-            .select((turns::id, turns::state, turns::held))
+            .select(turns::id)
             .first(conn)
             .optional()?;
-        match first {
-            None => self.say(conn, "Nothing is running."),
-            Some((turn, state, held)) => {
-                queue::ask_stop(conn, turn, self.rules.now)?;
-                if state == TurnState::Running.as_str() || held {
-                    to_stop.push(turn);
-                    return Ok(());
-                }
-                self.say(conn, "Stopped.")
-            }
+        let Some(turn) = first else {
+            return self.say(conn, "Nothing is running.");
+        };
+        if queue::ask_stop(conn, turn, self.rules.now)? {
+            return self.say(conn, "Stopped.");
         }
+        to_stop.push(turn);
+        Ok(())
     }
 }

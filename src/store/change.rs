@@ -153,6 +153,8 @@ fn retry(conn: &mut Conn, turn: i64, mode: Mode, agent_wide: bool, now: Timestam
             turns::due_at.eq(now.0),
             turns::created_at.eq(now.0),
             turns::noticed_at.eq(None::<i64>),
+            turns::last_code.eq(None::<String>),
+            turns::last_error.eq(None::<String>),
             turns::settled_at.eq(None::<i64>),
         ))
         .execute(conn)?;
@@ -177,8 +179,7 @@ fn cancel(conn: &mut Conn, turn: i64, now: Timestamp) -> Result<Done> {
 
 /// Stops a turn, telling its person where nobody works on it. Gives whether it is settled.
 fn stop(conn: &mut Conn, turn: i64, now: Timestamp) -> Result<bool> {
-    queue::ask_stop(conn, turn, now)?;
-    if state_of(conn, turn)? != TurnState::Stopped {
+    if !queue::ask_stop(conn, turn, now)? {
         return Ok(false);
     }
     let (conversation, endpoint): (i64, String) = turns::table
@@ -258,25 +259,24 @@ fn activate(conn: &mut Conn, person: i64, active: bool, now: Timestamp) -> Resul
 
 /// What the person has in the queue ends: what waits as refused, what may be at work by being stopped.
 fn refuse_waiting(conn: &mut Conn, person: i64, now: Timestamp) -> Result<Vec<i64>> {
-    let open: Vec<(i64, String, bool)> = turns::table
+    let open: Vec<i64> = turns::table
         .inner_join(profiles::table)
         .filter(profiles::person.eq(person).and(turns::settled_at.is_null()))
-        .select((turns::id, turns::state, turns::held))
+        .select(turns::id)
         .load(conn)?;
     let mut at_work = Vec::new();
-    for (turn, state, held) in open {
-        if state == TurnState::Running.as_str() || held {
-            queue::ask_stop(conn, turn, now)?;
-            at_work.push(turn);
-            continue;
-        }
-        diesel::update(turns::table.find(turn))
+    for turn in open {
+        let refused = diesel::update(queue::fence::idle(turn))
             .set((
                 turns::state.eq(TurnState::Refused.as_str()),
                 turns::last_code.eq(Code::AccessInactive.as_str()),
                 turns::settled_at.eq(now.0),
             ))
             .execute(conn)?;
+        if refused == 0 {
+            queue::ask_stop(conn, turn, now)?;
+            at_work.push(turn);
+        }
     }
     Ok(at_work)
 }

@@ -9,10 +9,16 @@ use crate::error::{Code, Error, Result};
 use crate::kill;
 use crate::secret::redact_url;
 
+use super::schema::conversations;
+
 #[cfg(feature = "sqlite")]
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 #[cfg(feature = "postgres")]
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+/// The class of the advisory locks of [`Conn::alone`].
+#[cfg(feature = "postgres")]
+const ALONE: i32 = 78_126_203;
 
 /// What a new connection to SQLite is told. `FULL`: a queue that acknowledges must not lose a commit to
 /// a power cut.
@@ -57,17 +63,45 @@ impl Conn {
 
     /// Brings the schema up to this version. Safe where several do so at once.
     pub fn migrate(&mut self) -> Result<usize> {
+        self.migrations_lock("lock")?;
+        let run = match self.run_pending() {
+            // SQLite has no lock to take: another may have done it first.
+            Err(_) if self.is_current() => Ok(0),
+            run => run,
+        };
+        self.migrations_lock("unlock")?;
+        run
+    }
+
+    fn is_current(&mut self) -> bool {
+        let all = self.migrations();
+        all.is_ok_and(|all| all.iter().all(|one| one.applied))
+    }
+
+    /// `lock`s or `unlock`s migrations on this database.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(clippy::unnecessary_wraps, reason = "a server can fail")
+    )]
+    fn migrations_lock(&mut self, verb: &str) -> Result<()> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(conn) => {
+                Ok(conn.batch_execute(&format!("SELECT pg_advisory_{verb}(78126201)"))?)
+            }
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => {
+                let _ = verb;
+                Ok(())
+            }
+        }
+    }
+
+    fn run_pending(&mut self) -> Result<usize> {
         self.refuse_newer()?;
         let run = match self {
             #[cfg(feature = "postgres")]
-            Self::Postgres(conn) => {
-                conn.batch_execute("SELECT pg_advisory_lock(78126201)")
-                    .map_err(Error::from)?;
-                let run = conn.run_pending_migrations(POSTGRES).map(|done| done.len());
-                conn.batch_execute("SELECT pg_advisory_unlock(78126201)")
-                    .map_err(Error::from)?;
-                run
-            }
+            Self::Postgres(conn) => conn.run_pending_migrations(POSTGRES).map(|done| done.len()),
             #[cfg(feature = "sqlite")]
             Self::Sqlite(conn) => conn.run_pending_migrations(SQLITE).map(|done| done.len()),
         };
@@ -163,6 +197,43 @@ impl Conn {
             )
         })?;
         Ok((known, applied.iter().map(ToString::to_string).collect()))
+    }
+
+    /// Keeps other transactions of the same `purpose` out until this one ends: what one of them chose or
+    /// numbered is then visible to the next. SQLite has one writer at a time anyway.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(clippy::unnecessary_wraps, reason = "a server can fail")
+    )]
+    pub(super) fn alone(&mut self, purpose: &str) -> QueryResult<()> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(conn) => {
+                use diesel::sql_types::{Integer, Text};
+                let lock =
+                    "SELECT pg_advisory_xact_lock($1, hashtext(current_schema() || ' ' || $2))";
+                let lock = diesel::sql_query(lock).bind::<Integer, _>(ALONE);
+                lock.bind::<Text, _>(purpose).execute(conn).map(|_| ())
+            }
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => {
+                let _ = purpose;
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether replies can reach a conversation; nobody changes that before this transaction ends.
+    pub(super) fn reachable(&mut self, conversation: i64) -> QueryResult<bool> {
+        let row = conversations::table
+            .find(conversation)
+            .select(conversations::reachable);
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(conn) => row.for_share().first(conn),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(conn) => row.first(conn),
+        }
     }
 
     /// Begins a transaction that holds the write lock from its start.

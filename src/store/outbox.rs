@@ -8,9 +8,14 @@ use crate::error::{Code, Result};
 use crate::message::{Address, Outbound, Part, Receipt, ReplyKind};
 use crate::time::Timestamp;
 
-use super::schema::{conversations, parts, replies};
+use super::schema::replies;
 use super::state::{self, ReplyState};
 use super::{Conn, people};
+
+mod pieces;
+mod reach;
+
+pub use reach::{park, park_claimed, unpark};
 
 use alias::earlier;
 
@@ -18,11 +23,6 @@ mod alias {
     use super::replies;
     diesel::alias!(replies as earlier: Earlier);
 }
-
-const PLANNED: &str = "planned";
-const SENDING: &str = "sending";
-const SAID: &str = "said";
-const UNKNOWABLE: &str = "unknowable";
 
 /// A reply in the hands of a worker, and the part to send.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub struct Claimed {
     pub to: Address,
     /// Times it could not be sent.
     pub failures: i32,
-    /// The part that is marked as being sent; `None` where the reply is settled.
+    /// The part that is marked as being sent; `None` where there is nothing (more) to send.
     pub next: Option<(u32, Part)>,
 }
 
@@ -65,11 +65,7 @@ pub fn say(
     text: &str,
     now: Timestamp,
 ) -> Result<i64> {
-    let reachable: bool = conversations::table
-        .find(conversation)
-        .select(conversations::reachable)
-        .first(conn)?;
-    let state = if reachable {
+    let state = if conn.reachable(conversation)? {
         ReplyState::Ready
     } else {
         ReplyState::Parked
@@ -92,6 +88,15 @@ pub fn say(
 /// Claims up to `most` replies that may be sent now, each the first of its conversation, and marks the
 /// next part of each as being sent. The first time, its parts are cut and stored.
 pub fn claim(conn: &mut Conn, most: i64, scope: &Scope<'_>) -> Result<Vec<Claimed>> {
+    conn.alone("replies")?;
+    let mut claimed = Vec::new();
+    for reply in candidates(conn, most, scope)? {
+        claimed.extend(take(conn, reply, scope)?);
+    }
+    Ok(claimed)
+}
+
+fn candidates(conn: &mut Conn, most: i64, scope: &Scope<'_>) -> Result<Vec<i64>> {
     let overtaken = earlier
         .filter(earlier.field(replies::settled_at).is_null())
         .filter(
@@ -99,8 +104,13 @@ pub fn claim(conn: &mut Conn, most: i64, scope: &Scope<'_>) -> Result<Vec<Claime
                 .field(replies::conversation)
                 .eq(replies::conversation),
         )
-        .filter(earlier.field(replies::id).lt(replies::id));
-    let ready: Vec<i64> = replies::table
+        .filter(earlier.field(replies::id).ne(replies::id))
+        .filter(
+            earlier.field(replies::id).lt(replies::id).or(earlier
+                .field(replies::state)
+                .eq(ReplyState::Sending.as_str())),
+        );
+    Ok(replies::table
         .filter(replies::settled_at.is_null())
         .filter(replies::state.eq(ReplyState::Ready.as_str()))
         .filter(replies::due_at.le(scope.now.0))
@@ -109,24 +119,21 @@ pub fn claim(conn: &mut Conn, most: i64, scope: &Scope<'_>) -> Result<Vec<Claime
         .order(replies::id)
         .limit(most)
         .select(replies::id)
-        .load(conn)?;
-    ready
-        .into_iter()
-        .map(|reply| take(conn, reply, scope))
-        .collect()
+        .load(conn)?)
 }
 
-fn take(conn: &mut Conn, reply: i64, scope: &Scope<'_>) -> Result<Claimed> {
+/// `None` where the reply was parked since it was chosen.
+fn take(conn: &mut Conn, reply: i64, scope: &Scope<'_>) -> Result<Option<Claimed>> {
     type Row = (i64, Option<i64>, i64, String, String, i32);
-    let row = replies::table.find(reply);
-    diesel::update(row)
+    let ready = replies::table
+        .find(reply)
+        .filter(replies::state.eq(ReplyState::Ready.as_str()));
+    let row: Option<Row> = diesel::update(ready)
         .set((
             replies::state.eq(ReplyState::Sending.as_str()),
             replies::claim.eq(replies::claim + 1),
         ))
-        .execute(conn)?;
-    let (claim, turn, conversation, kind, text, failures): Row = row
-        .select((
+        .returning((
             replies::claim,
             replies::turn,
             replies::conversation,
@@ -134,93 +141,64 @@ fn take(conn: &mut Conn, reply: i64, scope: &Scope<'_>) -> Result<Claimed> {
             replies::text,
             replies::failures,
         ))
-        .first(conn)?;
-    let to = people::address(conn, conversation)?;
+        .get_result(conn)
+        .optional()?;
+    let Some((claim, turn, conversation, kind, text, failures)) = row else {
+        return Ok(None);
+    };
     let out = Outbound {
         reply,
         turn,
-        to,
+        to: people::address(conn, conversation)?,
         kind: state::kind(&kind),
         text,
     };
-    plan(conn, &out, scope)?;
-    resolve_unknown(conn, reply, &out.to.endpoint, scope)?;
-    let next = advance(conn, reply)?;
-    Ok(Claimed {
+    let mut claimed = Claimed {
         reply,
         claim,
         conversation,
-        to: out.to,
+        to: out.to.clone(),
         failures,
-        next,
-    })
-}
-
-/// Stores the parts of a reply that has none yet. Gives whether it has any now.
-fn plan(conn: &mut Conn, out: &Outbound, scope: &Scope<'_>) -> Result<bool> {
-    let planned = diesel::select(exists(parts::table.filter(parts::reply.eq(out.reply))));
-    if planned.get_result(conn)? {
-        return Ok(true);
-    }
-    let cut = (scope.render)(out);
-    let has_parts = !cut.is_empty();
-    for (place, part) in (0_i32..).zip(cut) {
-        diesel::insert_into(parts::table)
-            .values((
-                parts::reply.eq(out.reply),
-                parts::place.eq(place),
-                parts::payload.eq(part.0),
-                parts::state.eq(PLANNED),
-            ))
-            .execute(conn)?;
-    }
-    Ok(has_parts)
-}
-
-/// A part still marked as being sent was left so by a crash or a lost confirmation: whether it
-/// arrived cannot be known. Policy decides, except where a repeat is shown once anyway.
-fn resolve_unknown(conn: &mut Conn, reply: i64, endpoint: &str, scope: &Scope<'_>) -> Result<()> {
-    let unknown = parts::table.filter(parts::reply.eq(reply).and(parts::state.eq(SENDING)));
-    if (scope.shows_once)(endpoint) {
-        diesel::update(unknown)
-            .set(parts::state.eq(PLANNED))
-            .execute(conn)?;
-    } else if scope.uncertain == Uncertain::Repeat {
-        let again = (
-            parts::state.eq(PLANNED),
-            parts::repeats.eq(parts::repeats + 1),
-        );
-        diesel::update(unknown).set(again).execute(conn)?;
-    } else {
-        diesel::update(unknown)
-            .set(parts::state.eq(UNKNOWABLE))
-            .execute(conn)?;
-    }
-    Ok(())
-}
-
-/// Marks the first planned part as being sent, and gives it.
-fn advance(conn: &mut Conn, reply: i64) -> Result<Option<(u32, Part)>> {
-    let next: Option<(i32, String)> = parts::table
-        .filter(parts::reply.eq(reply).and(parts::state.eq(PLANNED)))
-        .order(parts::place)
-        .select((parts::place, parts::payload))
-        .first(conn)
-        .optional()?;
-    let Some((place, payload)) = next else {
-        return Ok(None);
+        next: None,
     };
-    diesel::update(parts::table.find((reply, place)))
-        .set(parts::state.eq(SENDING))
-        .execute(conn)?;
-    Ok(Some((
-        u32::try_from(place).unwrap_or_default(),
-        Part(payload),
-    )))
+    // Before its first claim a reply has no parts.
+    if claim > 1 && pieces::any(conn, reply)? {
+        claimed.next = resume(conn, &claimed, scope)?;
+    } else {
+        claimed.next = plan(conn, &claimed, (scope.render)(&out), scope.now)?;
+    }
+    Ok(Some(claimed))
+}
+
+/// Stores a reply's parts, the first as being sent. One that has none fails, alone.
+fn plan(
+    conn: &mut Conn,
+    claimed: &Claimed,
+    cut: Vec<Part>,
+    now: Timestamp,
+) -> Result<Option<(u32, Part)>> {
+    if cut.is_empty() {
+        let error = (Code::EndpointRejected, "it could not be cut into parts");
+        log::error!(reply = claimed.reply, endpoint = claimed.to.endpoint.as_str(),
+            code = error.0.as_str(); "the reply was not sent: {}", error.1);
+        finish(conn, claimed, ReplyState::Failed, Some(error), now)?;
+    }
+    pieces::store(conn, claimed.reply, &cut)?;
+    Ok(cut.into_iter().next().map(|part| (0, part)))
+}
+
+/// The part to go on with; where none is left, the reply is settled.
+fn resume(conn: &mut Conn, claimed: &Claimed, scope: &Scope<'_>) -> Result<Option<(u32, Part)>> {
+    pieces::resolve_unknown(conn, claimed.reply, &claimed.to.endpoint, scope)?;
+    match pieces::planned(conn, claimed.reply)? {
+        Some(next) => pieces::mark(conn, claimed.reply, next).map(Some),
+        None => finish(conn, claimed, ReplyState::Said, None, scope.now).map(|()| None),
+    }
 }
 
 /// Notes that the part arrived, and marks the next one as being sent, or settles the reply. `None` in
-/// `next` means that it is settled.
+/// `next` means that it is settled, or that the claim is no longer ours: then nothing is written, since
+/// another worker has already decided what becomes of the part.
 pub fn said(
     conn: &mut Conn,
     mut claimed: Claimed,
@@ -230,22 +208,26 @@ pub fn said(
     let Some((place, _)) = claimed.next.take() else {
         return Ok(claimed);
     };
-    let place = i32::try_from(place).unwrap_or(i32::MAX);
-    diesel::update(parts::table.find((claimed.reply, place)))
-        .set((
-            parts::state.eq(SAID),
-            parts::receipt.eq(&receipt.0),
-            parts::said_at.eq(now.0),
-        ))
-        .execute(conn)?;
-    claimed.next = advance(conn, claimed.reply)?;
-    if claimed.next.is_none() {
-        finish(conn, &claimed, ReplyState::Said, None, now)?;
+    let next = pieces::planned(conn, claimed.reply)?;
+    let mine = match next {
+        Some(_) => is_ours(conn, &claimed)?,
+        None => settle(conn, &claimed, ReplyState::Said, None, now)?,
+    };
+    if !mine {
+        return Ok(claimed);
+    }
+    pieces::confirm(conn, claimed.reply, place, receipt, now)?;
+    if let Some(next) = next {
+        claimed.next = Some(pieces::mark(conn, claimed.reply, next)?);
     }
     Ok(claimed)
 }
 
-/// Settles a claimed reply.
+fn is_ours(conn: &mut Conn, claimed: &Claimed) -> Result<bool> {
+    Ok(diesel::select(exists(sent_by(claimed))).get_result(conn)?)
+}
+
+/// Settles a claimed reply. A stale claim settles nothing.
 pub fn finish(
     conn: &mut Conn,
     claimed: &Claimed,
@@ -253,7 +235,21 @@ pub fn finish(
     error: Option<(Code, &str)>,
     now: Timestamp,
 ) -> Result<()> {
-    diesel::update(sent_by(claimed))
+    let mine = settle(conn, claimed, state, error, now)?;
+    if mine && state == ReplyState::Failed {
+        pieces::unmark(conn, claimed.reply)?;
+    }
+    Ok(())
+}
+
+fn settle(
+    conn: &mut Conn,
+    claimed: &Claimed,
+    state: ReplyState,
+    error: Option<(Code, &str)>,
+    now: Timestamp,
+) -> Result<bool> {
+    let mine = diesel::update(sent_by(claimed))
         .set((
             replies::state.eq(state.as_str()),
             replies::last_code.eq(error.map(|(code, _)| code.as_str())),
@@ -261,11 +257,11 @@ pub fn finish(
             replies::settled_at.eq(now.0),
         ))
         .execute(conn)?;
-    Ok(())
+    Ok(mine > 0)
 }
 
 /// Puts a claimed reply back, due later. With `sent_for_sure_not`, its part is planned again; without,
-/// the part stays marked, and the next claim decides what becomes of it.
+/// the part stays marked, and the next claim decides what becomes of it. A stale claim puts back nothing.
 pub fn put_back(
     conn: &mut Conn,
     claimed: &Claimed,
@@ -274,7 +270,18 @@ pub fn put_back(
     due: Timestamp,
     error: Option<(Code, &str)>,
 ) -> Result<()> {
-    diesel::update(sent_by(claimed))
+    back(conn, claimed, sent_for_sure_not, counts, due, error).map(|_| ())
+}
+
+fn back(
+    conn: &mut Conn,
+    claimed: &Claimed,
+    sent_for_sure_not: bool,
+    counts: bool,
+    due: Timestamp,
+    error: Option<(Code, &str)>,
+) -> Result<bool> {
+    let mine = diesel::update(sent_by(claimed))
         .set((
             replies::state.eq(ReplyState::Ready.as_str()),
             replies::failures.eq(replies::failures + i32::from(counts)),
@@ -283,14 +290,10 @@ pub fn put_back(
             replies::last_error.eq(error.map(|(_, words)| words)),
         ))
         .execute(conn)?;
-    if sent_for_sure_not {
-        let marked =
-            parts::table.filter(parts::reply.eq(claimed.reply).and(parts::state.eq(SENDING)));
-        diesel::update(marked)
-            .set(parts::state.eq(PLANNED))
-            .execute(conn)?;
+    if mine > 0 && sent_for_sure_not {
+        pieces::unmark(conn, claimed.reply)?;
     }
-    Ok(())
+    Ok(mine > 0)
 }
 
 type SentBy<'a> = diesel::dsl::Filter<
@@ -308,58 +311,6 @@ fn sent_by(claimed: &Claimed) -> SentBy<'_> {
             .eq(claimed.claim)
             .and(replies::state.eq(ReplyState::Sending.as_str())),
     )
-}
-
-/// The chat is out of reach: its replies wait until it writes again.
-pub fn park(conn: &mut Conn, conversation: i64) -> Result<()> {
-    let row = conversations::table.find(conversation);
-    diesel::update(row)
-        .set(conversations::reachable.eq(false))
-        .execute(conn)?;
-    let waiting = replies::table
-        .filter(
-            replies::settled_at
-                .is_null()
-                .and(replies::conversation.eq(conversation)),
-        )
-        .filter(replies::state.eq(ReplyState::Ready.as_str()));
-    diesel::update(waiting)
-        .set(replies::state.eq(ReplyState::Parked.as_str()))
-        .execute(conn)?;
-    Ok(())
-}
-
-/// Parks a claimed reply whose chat turned out to be out of reach, with all that waits behind it.
-pub fn park_claimed(
-    conn: &mut Conn,
-    claimed: &Claimed,
-    error: (Code, &str),
-    now: Timestamp,
-) -> Result<()> {
-    put_back(conn, claimed, true, false, now, Some(error))?;
-    park(conn, claimed.conversation)
-}
-
-/// The chat is in reach again.
-pub fn unpark(conn: &mut Conn, conversation: i64, now: Timestamp) -> Result<()> {
-    let row = conversations::table.find(conversation);
-    diesel::update(row)
-        .set(conversations::reachable.eq(true))
-        .execute(conn)?;
-    let parked = replies::table
-        .filter(
-            replies::settled_at
-                .is_null()
-                .and(replies::conversation.eq(conversation)),
-        )
-        .filter(replies::state.eq(ReplyState::Parked.as_str()));
-    diesel::update(parked)
-        .set((
-            replies::state.eq(ReplyState::Ready.as_str()),
-            replies::due_at.eq(now.0),
-        ))
-        .execute(conn)?;
-    Ok(())
 }
 
 /// When the next waiting reply is due, if one waits for its time.
@@ -383,7 +334,12 @@ pub fn due(conn: &mut Conn, now: Timestamp) -> Result<i64> {
 
 /// What an earlier daemon was sending is claimable again; see [`claim`] for its unknown part.
 pub(super) fn take_over(conn: &mut Conn, latest: i64) -> Result<()> {
-    diesel::update(replies::table.filter(replies::state.eq(ReplyState::Sending.as_str())))
+    let left = replies::table.filter(
+        replies::settled_at
+            .is_null()
+            .and(replies::state.eq(ReplyState::Sending.as_str())),
+    );
+    diesel::update(left)
         .set(replies::state.eq(ReplyState::Ready.as_str()))
         .execute(conn)?;
     diesel::update(

@@ -7,7 +7,7 @@ use crate::message::{About, Address, Sender};
 use crate::time::Timestamp;
 
 use super::Conn;
-use super::schema::{conversations, people, profiles};
+use super::schema::{conversations, people, profiles, turns};
 
 /// A profile as intake needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,55 +146,60 @@ pub fn find_conversation(conn: &mut Conn, address: &Address) -> Result<Option<Co
 
 /// Where a conversation is.
 pub fn address(conn: &mut Conn, conversation: i64) -> Result<Address> {
-    type Row = (String, String, String, String);
-    let (endpoint, account, chat, thread): Row = conversations::table
-        .find(conversation)
-        .select((
-            conversations::endpoint,
-            conversations::account,
-            conversations::chat,
-            conversations::thread,
-        ))
-        .first(conn)?;
-    Ok(Address {
-        endpoint,
-        account,
-        chat,
-        thread: Some(thread).filter(|thread| !thread.is_empty()),
-    })
+    let row = conversations::table.find(conversation).select(PLACE);
+    Ok(at(row.first(conn)?))
 }
 
-/// What is known of the person behind a profile.
-pub fn about(conn: &mut Conn, profile: i64) -> Result<About> {
-    type Row = (
-        i64,
-        String,
-        String,
-        String,
-        Option<String>,
-        Option<String>,
-        Option<String>,
-    );
-    let (person, name, notes, user_id, username, display_name, language): Row = profiles::table
-        .inner_join(people::table)
-        .filter(profiles::id.eq(profile))
+/// What is known of the person behind a turn, and where its replies go.
+pub fn of_turn(conn: &mut Conn, turn: i64) -> Result<(About, Address)> {
+    type Who = (i64, String, String);
+    type Profile = (String, Option<String>, Option<String>, Option<String>);
+    type Place = (String, String, String, String);
+    let (who, profile, place): (Who, Profile, Place) = turns::table
+        .inner_join(profiles::table.inner_join(people::table))
+        .inner_join(conversations::table)
+        .filter(turns::id.eq(turn))
         .select((
-            people::id,
-            people::name,
-            people::notes,
-            profiles::user_id,
-            profiles::username,
-            profiles::display_name,
-            profiles::language,
+            (people::id, people::name, people::notes),
+            (
+                profiles::user_id,
+                profiles::username,
+                profiles::display_name,
+                profiles::language,
+            ),
+            PLACE,
         ))
         .first(conn)?;
-    let name = display_name.or(Some(name)).filter(|name| !name.is_empty());
-    Ok(About {
+    let (person, name, notes) = who;
+    let (user_id, username, display_name, language) = profile;
+    let about = About {
         person,
-        name,
+        name: display_name.or(Some(name)).filter(|name| !name.is_empty()),
         username,
         user_id,
         language,
         notes,
-    })
+    };
+    Ok((about, at(place)))
+}
+
+const PLACE: (
+    conversations::endpoint,
+    conversations::account,
+    conversations::chat,
+    conversations::thread,
+) = (
+    conversations::endpoint,
+    conversations::account,
+    conversations::chat,
+    conversations::thread,
+);
+
+fn at((endpoint, account, chat, thread): (String, String, String, String)) -> Address {
+    Address {
+        endpoint,
+        account,
+        chat,
+        thread: Some(thread).filter(|thread| !thread.is_empty()),
+    }
 }

@@ -32,10 +32,10 @@ impl Manager for Opener {
 
     async fn recycle(&self, conn: &mut Self::Type, _: &Metrics) -> RecycleResult<Error> {
         // Whether a server is still there shows with the next query; see `judge`.
-        match conn.is_mutex_poisoned() {
-            true => Err(RecycleError::message("a panic broke the connection")),
-            false => Ok(()),
+        if conn.is_mutex_poisoned() {
+            return Err(RecycleError::message("a panic broke the connection"));
         }
+        Ok(())
     }
 }
 
@@ -73,6 +73,8 @@ pub(super) fn run_here<T>(
     pool: &Pool,
     work: impl FnOnce(&mut Conn) -> Result<T>,
 ) -> Result<T> {
+    // A connection that is given up is closed in the background, for which there must be a runtime.
+    let _inside = runtime.enter();
     let conn = runtime.block_on(get(pool))?;
     let done = match conn.lock() {
         Ok(mut here) => work(&mut here),

@@ -7,7 +7,6 @@ use diesel::prelude::*;
 use serde::Serialize;
 
 use crate::error::{Code, Error, Result};
-use crate::message::Address;
 use crate::time::Timestamp;
 
 use super::Conn;
@@ -18,152 +17,12 @@ use super::schema::{
 };
 use super::state::{ReplyState, TurnState};
 
-/// A turn in a list.
-#[derive(Debug, Serialize, Queryable)]
-pub struct TurnRow {
-    /// Its id.
-    pub id: i64,
-    /// Its conversation.
-    pub conversation: i64,
-    /// Where it came from.
-    pub endpoint: String,
-    /// The person's profile.
-    pub profile: i64,
-    /// The mode it was accepted under.
-    pub mode: String,
-    /// Where it is.
-    pub state: String,
-    /// How often it was claimed.
-    pub attempts: i64,
-    /// Failures that the agent reported.
-    pub failures: i32,
-    /// Unix milliseconds.
-    pub created_at: i64,
-    /// Unix milliseconds.
-    pub due_at: i64,
-    /// Unix milliseconds.
-    pub settled_at: Option<i64>,
-    /// Why it waits or failed.
-    pub code: Option<String>,
-    /// The words of that.
-    pub error: Option<String>,
-}
+mod rows;
 
-/// A turn with all that belongs to it.
-#[derive(Debug, Serialize)]
-pub struct TurnDetail {
-    /// The turn.
-    #[serde(flatten)]
-    pub turn: TurnRow,
-    /// Its messages.
-    pub messages: Vec<MessageRow>,
-    /// Its attempts.
-    pub tries: Vec<AttemptRow>,
-    /// Its replies.
-    pub replies: Vec<ReplyRow>,
-}
-
-/// A message.
-#[derive(Debug, Serialize, Queryable)]
-pub struct MessageRow {
-    /// Its id.
-    pub id: i64,
-    /// What names it on its network.
-    pub key: String,
-    /// `text`, `edit`, `command` or `other`.
-    pub kind: String,
-    /// The text.
-    pub text: Option<String>,
-    /// Unix milliseconds.
-    pub received_at: i64,
-}
-
-/// An attempt.
-#[derive(Debug, Serialize, Queryable)]
-pub struct AttemptRow {
-    /// Its id.
-    pub id: i64,
-    /// The conversation at the agent.
-    pub conversation: String,
-    /// Its idempotency ids, a JSON list.
-    pub otids: String,
-    /// How it ended, or `open`.
-    pub state: String,
-    /// Why, if it failed.
-    pub code: Option<String>,
-    /// The words of that.
-    pub error: Option<String>,
-    /// Unix milliseconds.
-    pub created_at: i64,
-    /// Unix milliseconds.
-    pub ended_at: Option<i64>,
-}
-
-/// A reply.
-#[derive(Debug, Serialize, Queryable)]
-pub struct ReplyRow {
-    /// Its id.
-    pub id: i64,
-    /// `answer`, `notice`, `error` or `operator`.
-    pub kind: String,
-    /// Markdown.
-    pub text: String,
-    /// Where it is.
-    pub state: String,
-    /// Why it waits or failed.
-    pub code: Option<String>,
-    /// Unix milliseconds.
-    pub created_at: i64,
-    /// Unix milliseconds.
-    pub settled_at: Option<i64>,
-}
-
-/// A person in a list.
-#[derive(Debug, Serialize)]
-pub struct UserRow {
-    /// Their id.
-    pub id: i64,
-    /// How they are called.
-    pub name: String,
-    /// May they talk?
-    pub active: bool,
-    /// What the operator noted.
-    pub notes: String,
-    /// On which endpoints.
-    pub profiles: Vec<ProfileRow>,
-}
-
-/// A profile.
-#[derive(Debug, Serialize, Queryable)]
-pub struct ProfileRow {
-    /// Its id.
-    pub id: i64,
-    /// The endpoint.
-    pub endpoint: String,
-    /// Their id there.
-    pub user_id: String,
-    /// Handle.
-    pub username: Option<String>,
-    /// Display name.
-    pub display_name: Option<String>,
-    /// Language tag.
-    pub language: Option<String>,
-}
-
-/// A conversation in a list.
-#[derive(Debug, Serialize)]
-pub struct ConversationRow {
-    /// Its id.
-    pub id: i64,
-    /// Where it is.
-    pub address: Address,
-    /// Whether replies can reach it.
-    pub reachable: bool,
-    /// Messages stored.
-    pub messages: i64,
-    /// Its id at the agent, where it has one.
-    pub agent_conversation: Option<String>,
-}
+pub use rows::{
+    AttemptRow, ConversationRow, Line, MessageRow, ProfileRow, ReplyRow, TurnDetail, TurnRow,
+    UserRow,
+};
 
 /// How much there is.
 #[derive(Debug, Serialize)]
@@ -212,7 +71,7 @@ pub fn depth(conn: &mut Conn) -> Result<Depth> {
     })
 }
 
-const TURN: (
+type TurnColumns = (
     turns::id,
     turns::conversation,
     turns::endpoint,
@@ -226,7 +85,9 @@ const TURN: (
     turns::settled_at,
     turns::last_code,
     turns::last_error,
-) = (
+);
+
+const TURN: TurnColumns = (
     turns::id,
     turns::conversation,
     turns::endpoint,
@@ -420,17 +281,6 @@ pub fn conversations(conn: &mut Conn, agent: &str) -> Result<Vec<ConversationRow
             })
         })
         .collect()
-}
-
-/// A line of a conversation's history.
-#[derive(Debug, Serialize)]
-pub struct Line {
-    /// When.
-    pub at: Timestamp,
-    /// `user`, or the reply's kind.
-    pub from: String,
-    /// What was said.
-    pub text: String,
 }
 
 /// The latest lines of a conversation, oldest first.

@@ -33,8 +33,11 @@ impl StoreShelf {
         work: impl FnOnce(&mut Conn, &str, &str) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (endpoint, drawer) = (self.endpoint.clone(), drawer.to_owned());
-        self.store
-            .write_here(&self.runtime, move |conn| work(conn, &endpoint, &drawer))
+        self.store.write_here(&self.runtime, move |conn| {
+            // One after the other: a reader that has seen a number must have seen all below it.
+            conn.alone(&format!("shelf {endpoint}"))?;
+            work(conn, &endpoint, &drawer)
+        })
     }
 
     fn read<T>(&self, work: impl FnOnce(&mut Conn, &str) -> Result<T>) -> Result<T> {
@@ -50,6 +53,7 @@ impl Shelf for StoreShelf {
             if let Some(old) = find(conn, endpoint, drawer, &key)? {
                 return Ok((old, false));
             }
+            take_away(conn, endpoint, drawer, &key)?;
             let number = insert(conn, endpoint, drawer, &key, &value, keep)?;
             Ok((Kept { number, key, value }, true))
         })
@@ -59,6 +63,7 @@ impl Shelf for StoreShelf {
         let (key, value) = (key.to_owned(), value.to_owned());
         self.run(drawer, move |conn, endpoint, drawer| {
             let Some(old) = find(conn, endpoint, drawer, &key)? else {
+                take_away(conn, endpoint, drawer, &key)?;
                 return insert(conn, endpoint, drawer, &key, &value, keep).map(|_| ());
             };
             diesel::update(shelf::table.find(old.number))
@@ -82,6 +87,7 @@ impl Shelf for StoreShelf {
             let rows: Vec<(i64, String, String)> = shelf::table
                 .filter(shelf::endpoint.eq(endpoint).and(shelf::drawer.eq(drawer)))
                 .filter(shelf::id.gt(number))
+                .filter(stays(Timestamp::now()))
                 .order(shelf::id)
                 .limit(most)
                 .select((shelf::id, shelf::key, shelf::value))
@@ -96,19 +102,34 @@ impl Shelf for StoreShelf {
     fn remove(&self, drawer: &str, key: &str) -> Result<()> {
         let key = key.to_owned();
         self.run(drawer, move |conn, endpoint, drawer| {
-            let row = shelf::table
-                .filter(shelf::endpoint.eq(endpoint).and(shelf::drawer.eq(drawer)))
-                .filter(shelf::key.eq(key));
-            diesel::delete(row).execute(conn)?;
-            Ok(())
+            take_away(conn, endpoint, drawer, &key)
         })
     }
+}
+
+type Stays = diesel::dsl::Or<
+    diesel::dsl::IsNull<shelf::expires_at>,
+    diesel::dsl::Gt<shelf::expires_at, i64>,
+>;
+
+/// What has expired is gone, whether or not it has been swept yet.
+fn stays(now: Timestamp) -> Stays {
+    shelf::expires_at.is_null().or(shelf::expires_at.gt(now.0))
+}
+
+fn take_away(conn: &mut Conn, endpoint: &str, drawer: &str, key: &str) -> Result<()> {
+    let row = shelf::table
+        .filter(shelf::endpoint.eq(endpoint).and(shelf::drawer.eq(drawer)))
+        .filter(shelf::key.eq(key));
+    diesel::delete(row).execute(conn)?;
+    Ok(())
 }
 
 fn find(conn: &mut Conn, endpoint: &str, drawer: &str, key: &str) -> Result<Option<Kept>> {
     let row: Option<(i64, String, String)> = shelf::table
         .filter(shelf::endpoint.eq(endpoint).and(shelf::drawer.eq(drawer)))
         .filter(shelf::key.eq(key))
+        .filter(stays(Timestamp::now()))
         .select((shelf::id, shelf::key, shelf::value))
         .first(conn)
         .optional()?;

@@ -82,16 +82,14 @@ impl Screen {
 
     /// The whole text, of which the beginning may stand there already.
     fn finish(&mut self, message: &Message) {
-        let stands = self.partial.take();
-        let same = stands
-            .as_ref()
-            .filter(|(turn, _)| Some(*turn) == message.turn);
-        match same.and_then(|(_, text)| message.text.strip_prefix(text.as_str())) {
-            Some(rest) => write(&format!("{rest}\n")),
-            None => {
-                let gap = if stands.is_some() { "\n" } else { "" };
-                write(&format!("{gap}{}\n", message.text));
+        match self.partial.take() {
+            Some((turn, shown))
+                if Some(turn) == message.turn && message.text.starts_with(&shown) =>
+            {
+                write(&format!("{}\n", &message.text[shown.len()..]));
             }
+            Some((_, shown)) if !shown.is_empty() => write(&format!("\n{}\n", message.text)),
+            _ => write(&format!("{}\n", message.text)),
         }
         self.prompt();
     }
@@ -107,21 +105,14 @@ impl Screen {
         false
     }
 
-    /// Text of a turn, unless another one's stands there: that one is finished first.
+    /// Shows more of a turn's text. Another turn's must wait until this one's answer stands whole.
     fn text(&mut self, turn: i64, text: &str) {
-        if self
-            .partial
-            .as_ref()
-            .is_some_and(|(known, _)| *known != turn)
+        let (known, old) = self.partial.get_or_insert((turn, String::new()));
+        if *known == turn
+            && let Some(more) = text.strip_prefix(old.as_str())
         {
-            return;
-        }
-        let old = self.partial.take().map_or(String::new(), |(_, text)| text);
-        if let Some(more) = text.strip_prefix(old.as_str()) {
             write(more);
-            self.partial = Some((turn, text.to_owned()));
-        } else {
-            self.partial = Some((turn, old));
+            text.clone_into(old);
         }
     }
 }

@@ -1,0 +1,13 @@
+//! What the store promises, on every database of this build.
+
+mod intake;
+mod operator;
+mod outbox;
+mod plans;
+mod queue;
+mod settling;
+mod shelf;
+mod states;
+mod stress;
+mod waiting;
+mod writer;

@@ -135,6 +135,9 @@ impl Delivery {
 
     /// Sends the parts that are left, each confirmed before the next.
     async fn deliver(&self, mut claimed: Claimed) -> Result<()> {
+        if claimed.next.is_none() {
+            return self.end(claimed).await;
+        }
         while let Some((index, part)) = claimed.next.clone() {
             match self.send(&claimed, index, part).await {
                 Ok(receipt) => {
@@ -149,6 +152,14 @@ impl Delivery {
         log::debug!(reply = claimed.reply, conversation = claimed.conversation,
             endpoint = claimed.to.endpoint.as_str(); "the reply is said");
         Ok(())
+    }
+
+    /// A reply of which nothing is left to send: each part was said, or may have been and is left.
+    async fn end(&self, claimed: Claimed) -> Result<()> {
+        let now = Timestamp::now();
+        let end =
+            move |conn: &mut Conn| outbox::finish(conn, &claimed, ReplyState::Said, None, now);
+        self.flow.store.write(end).await
     }
 
     async fn send(

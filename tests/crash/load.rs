@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::thread;
 use std::time::Duration;
 
-use crate::support::broca::until;
+use crate::support::broca::{note, until};
 use crate::support::scene::Scene;
 
 const PEOPLE: i64 = 12;
@@ -23,7 +23,7 @@ impl Dice {
         let given = given.and_then(|text| text.parse().ok());
         let now = broca::time::Timestamp::now().0.unsigned_abs();
         let seed = given.unwrap_or(now ^ (u64::from(std::process::id()) << 32));
-        println!("BROCA_TEST_SEED={seed}");
+        note(&format!("BROCA_TEST_SEED={seed}"));
         Self(seed)
     }
 
@@ -93,7 +93,6 @@ fn assert_answered_in_order(scene: &Scene) {
         assert_eq!(said, expected);
     }
     let repeats = usize::try_from(scene.broca.repeats()).expect("a count");
-    println!("{doubles} parts came twice, {repeats} are counted as repeats");
     assert!(
         doubles <= repeats,
         "{doubles} parts came twice, {repeats} are counted"

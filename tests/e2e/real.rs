@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::broca::until;
+use crate::support::broca::{note, until};
 use crate::support::proxy::Proxy;
 use crate::support::real::{PATIENTLY, Real, address, asked, kit};
 use crate::support::scene::ANN;
@@ -165,7 +165,7 @@ fn letta_killed_and_started_again_during_a_turn() {
     });
     real.telegram.wait_calls("sendChatAction", 1, PATIENTLY);
     if kit("stop.sh").is_none() {
-        println!("skipped: BROCA_TEST_LETTA_STATE names no Letta that may be stopped");
+        note("skipped: BROCA_TEST_LETTA_STATE names no Letta that may be stopped");
         return;
     }
     kit("start.sh");
@@ -177,8 +177,4 @@ fn letta_killed_and_started_again_during_a_turn() {
     until("the next answer", || {
         real.texts(ANN).contains(&format!("echo: {next}"))
     });
-    println!(
-        "after Letta's restart the person was told: {:?}",
-        real.texts(ANN)
-    );
 }

@@ -321,7 +321,7 @@ impl Drop for Broca {
             let _ = child.wait();
         }
         if std::thread::panicking() {
-            eprintln!("--- the daemon's log ---\n{}", self.log());
+            note(&format!("--- the daemon's log ---\n{}", self.log()));
         }
     }
 }
@@ -346,6 +346,12 @@ impl Log {
         self.lock().ended += 1;
         self.grown.notify_all();
     }
+}
+
+/// Tells whoever reads the test's output.
+#[expect(clippy::print_stderr, reason = "a test's output is for people")]
+pub(crate) fn note(text: &str) {
+    eprintln!("{text}");
 }
 
 /// Waits until `done`, looking again and again.

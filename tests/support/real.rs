@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use broca::http::{Call, Http};
 use serde_json::Value;
 
-use super::broca::Broca;
+use super::broca::{Broca, note};
 use super::chat::PATIENCE;
 use super::telegram::{Sent, Telegram};
 
@@ -38,7 +38,7 @@ pub(crate) fn address() -> Option<String> {
     if let (Ok(url), Ok(_)) = both {
         return Some(url);
     }
-    println!("skipped: BROCA_TEST_LETTA and BROCA_TEST_LETTA_AGENT name no Letta");
+    note("skipped: BROCA_TEST_LETTA and BROCA_TEST_LETTA_AGENT name no Letta");
     None
 }
 

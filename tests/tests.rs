@@ -1,8 +1,7 @@
 //! The integration tests, in one binary.
 #![expect(
-    clippy::print_stdout,
     clippy::print_stderr,
-    reason = "tests say what they skip, and which seed they used"
+    reason = "tests say on what they run, and show the daemon.s log where they fail"
 )]
 
 mod architecture;

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use ureq::http::{Method, Request};
-use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::DefaultConnector;
 
 use crate::kill;
 
+mod names;
 mod unix;
+
+use names::Names;
 
 /// Letta closes idle connections after about 5 s (`LETTA.md` section 2); a pooled one must be younger.
 const IDLE_AGE: Duration = Duration::from_secs(4);
@@ -92,26 +94,26 @@ pub struct Answer {
 
 /// A client with its own pool of connections. Clones share the pool.
 #[derive(Debug, Clone)]
-pub struct Http(ureq::Agent);
+pub struct Http {
+    agent: ureq::Agent,
+    names: Names,
+}
 
 impl Http {
     /// A client that keeps up to `idle` connections to a host.
     pub fn new(idle: usize) -> Self {
-        Self(ureq::Agent::with_parts(
-            settings(idle),
-            DefaultConnector::new(),
-            DefaultResolver::default(),
-        ))
+        let names = Names::default();
+        let agent = ureq::Agent::with_parts(settings(idle), DefaultConnector::new(), names.clone());
+        Self { agent, names }
     }
 
     /// A client whose every request goes to the Unix socket at `path`, whatever its URL says.
     pub fn unix(path: &Path) -> Self {
         let connector = unix::UnixConnector::new(path);
-        Self(ureq::Agent::with_parts(
-            settings(1),
-            connector,
-            unix::NoResolver,
-        ))
+        Self {
+            agent: ureq::Agent::with_parts(settings(1), connector, unix::NoResolver),
+            names: Names::default(),
+        }
     }
 
     /// Sends `call` and waits for the status line.
@@ -128,14 +130,20 @@ impl Http {
             .body(body)
             .map_err(|error| Failure::NotSent(format!("the request cannot be made: {error}")))?;
         let request = self
-            .0
+            .agent
             .configure_request(request)
             .timeout_global(call.patience.whole)
             .timeout_per_read(Some(call.patience.silence))
             .allow_non_standard_methods(true)
             .build();
         kill::point(&Place(call), "before");
-        let response = self.0.run(request).map_err(|error| failure(&error))?;
+        let response = self.agent.run(request).map_err(|error| {
+            let failure = failure(&error);
+            if matches!(failure, Failure::NotSent(_)) {
+                self.names.forget();
+            }
+            failure
+        })?;
         kill::point(&Place(call), "answered");
         let retry_after = response.headers().get("retry-after");
         let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
@@ -148,7 +156,7 @@ impl Http {
 
     /// Ends every request under way, at once and for ever.
     pub fn cut(&self) {
-        self.0.clone().shutdown();
+        self.agent.clone().shutdown();
     }
 }
 

@@ -186,6 +186,16 @@ impl Telegram {
             .clone()
     }
 
+    /// The `n`th message sent, counted from one, once it is.
+    ///
+    /// # Panics
+    /// After `deadline`.
+    pub(crate) fn wait_nth(&self, n: usize, deadline: Duration) -> Sent {
+        self.wait(deadline, "a message", |inner| inner.sent.len() >= n)
+            .sent[n - 1]
+            .clone()
+    }
+
     /// The calls of `method` so far.
     pub(crate) fn calls(&self, method: &str) -> Vec<Called> {
         self.state.lock().of(method)

@@ -6,7 +6,7 @@ use super::*;
 fn a_reply_arrives_with_its_styles() {
     let (server, bot) = pair();
     let receipt = send(&bot, "😀 **bold** and `code`").expect("it is sent");
-    let sent = server.wait_sent(1, SOON).remove(0);
+    let sent = server.wait_nth(1, SOON);
     assert_eq!((sent.chat, sent.text.as_str()), (ANN, "😀 bold and code"));
     assert_eq!(
         sent.entities,
@@ -135,7 +135,7 @@ fn styles_that_are_refused_are_left_out() {
         Fault::refuse(400, "Bad Request: can't parse entities: x"),
     );
     send(&bot, "**hi**").expect("the bare text is sent");
-    let sent = server.wait_sent(1, SOON).remove(0);
+    let sent = server.wait_nth(1, SOON);
     assert_eq!((sent.text.as_str(), sent.entities.len()), ("hi", 0));
 }
 

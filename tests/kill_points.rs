@@ -37,7 +37,7 @@ fn walk(isolation: &str) {
             *repeats.entry(point.clone()).or_insert(0) += repeated;
         }
     }
-    println!(
+    eprintln!(
         "{isolation}: {} points, parts repeated: {repeats:?}",
         points.len()
     );
@@ -87,9 +87,16 @@ fn scene(isolation: &str) -> Scene {
     let edit = format!("isolation = \"{isolation}\"");
     scene.broca.edit("isolation = \"conversation\"", &edit);
     scene.telegram.push(ANN, "one");
-    scene
-        .telegram
-        .push(BEN, &format!("long {}", "word ".repeat(900)));
+    scene.telegram.push(BEN, "long");
+    scene.letta.reply_with(|turn| {
+        let text = turn.texts.join(" ");
+        let more = if text == "long" {
+            " word".repeat(900)
+        } else {
+            String::new()
+        };
+        vec![Step::Say(format!("echo: {text}{more}"))]
+    });
     scene.telegram.push(ANN, "two");
     scene
 }

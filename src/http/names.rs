@@ -46,7 +46,7 @@ impl Names {
 
     fn all(&self, addresses: &[SocketAddr]) -> ResolvedSocketAddrs {
         let mut all = self.empty();
-        for address in addresses.iter() {
+        for address in addresses {
             all.push(*address);
         }
         all

@@ -99,8 +99,10 @@ fn take_session(url: &str) -> Result<Hold> {
         taken: bool,
     }
     let mut conn = Conn::open(url)?;
-    let Conn::Postgres(inner) = &mut conn else {
-        unreachable!("a postgres url opens a postgres connection")
+    let inner = match &mut conn {
+        Conn::Postgres(inner) => inner,
+        #[cfg(feature = "sqlite")]
+        Conn::Sqlite(_) => unreachable!("a postgres url opens a postgres connection"),
     };
     let taken: Taken =
         diesel::sql_query("SELECT pg_try_advisory_lock($1, hashtext(current_schema())) AS taken")

@@ -16,7 +16,7 @@ mod unix;
 
 use names::Names;
 
-/// Letta closes idle connections after about 5 s (`LETTA.md` section 2); a pooled one must be younger.
+/// Letta 0.16 closes idle connections after about 5 s; a pooled one must be younger.
 const IDLE_AGE: Duration = Duration::from_secs(4);
 /// Small buffers: hundreds of conversations wait at once.
 const BUFFER: usize = 8 * 1024;

@@ -213,13 +213,21 @@ impl Broca {
 
     /// Waits until the daemon has ended by itself. Gives its exit code.
     pub(crate) fn wait(&self) -> i32 {
-        let mut child = self.child();
         let mut code = None;
         until("the daemon's end", || {
-            code = child.try_wait().expect("it is ours");
+            code = self.ended();
             code.is_some()
         });
-        code.and_then(|status| status.code()).unwrap_or(-1)
+        code.unwrap_or(-1)
+    }
+
+    /// The exit code of the daemon, -1 after a signal, once it has ended by itself.
+    pub(crate) fn ended(&self) -> Option<i32> {
+        let mut daemon = self.daemon.lock().unwrap_or_else(PoisonError::into_inner);
+        let child = daemon.as_mut().expect("it was started");
+        let status = child.try_wait().expect("it is ours")?;
+        *daemon = None;
+        Some(status.code().unwrap_or(-1))
     }
 
     /// Sends a signal by its name.
@@ -285,9 +293,14 @@ impl Broca {
 
     /// Waits until no turn and no reply is left to be worked on.
     pub(crate) fn wait_idle(&self) {
-        self.wait_status("nothing left to do", |status| {
-            status["stats"]["oldest_turn"].is_null() && status["stats"]["oldest_reply"].is_null()
-        });
+        self.wait_status("nothing left to do", nothing_waits);
+    }
+
+    /// Whether no turn and no reply is left to be worked on. Before the database is there, something is.
+    #[cfg(feature = "kill-points")]
+    pub(crate) fn is_idle(&self) -> bool {
+        let done = self.run(&["status", "--json"]);
+        done.code == 0 && nothing_waits(&done.json())
     }
 
     /// How many turns are in this state.
@@ -346,6 +359,10 @@ impl Log {
         self.lock().ended += 1;
         self.grown.notify_all();
     }
+}
+
+fn nothing_waits(status: &Value) -> bool {
+    status["stats"]["oldest_turn"].is_null() && status["stats"]["oldest_reply"].is_null()
 }
 
 /// Tells whoever reads the test's output.

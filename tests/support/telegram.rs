@@ -166,6 +166,12 @@ impl Telegram {
         self.state.lock().next_update - 1
     }
 
+    /// The offset below which updates are confirmed.
+    #[cfg(feature = "kill-points")]
+    pub(crate) fn confirmed(&self) -> i64 {
+        self.state.lock().confirmed
+    }
+
     /// All that was sent so far.
     pub(crate) fn sent(&self) -> Vec<Sent> {
         self.state.lock().sent.clone()

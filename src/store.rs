@@ -16,6 +16,7 @@ pub mod accept;
 pub mod agent_ids;
 pub mod change;
 mod connection;
+mod kept;
 mod lock;
 pub mod outbox;
 pub mod people;

@@ -9,6 +9,7 @@ use crate::error::{Code, Result};
 use crate::message::{Cursor, Inbound, Join, Outcome, ReplyKind};
 use crate::time::Timestamp;
 
+use super::kept::{on, update};
 use super::people::{Conversation, Profile};
 use super::schema::{cursors, messages, turns};
 use super::state::{TurnState, mode_text};
@@ -116,7 +117,7 @@ pub fn accept(
             cursors::value.eq(&cursor.0),
             cursors::updated_at.eq(rules.now.0),
         );
-        if diesel::update(row).set(set).execute(conn)? == 0 {
+        if update!(conn, row, set, cursors::updated_at)? == 0 {
             diesel::insert_into(cursors::table)
                 .values((
                     cursors::endpoint.eq(endpoint),
@@ -173,7 +174,8 @@ fn is_seen(conn: &mut Conn, inbound: &Inbound) -> Result<bool> {
             .and(messages::account.eq(&address.account))
             .and(messages::key.eq(&inbound.key)),
     );
-    let found: Option<i64> = same.select(messages::id).first(conn).optional()?;
+    let same = same.select(messages::id);
+    let found: Option<i64> = on!(conn, same.first(conn)).optional()?;
     Ok(found.is_some())
 }
 
@@ -210,20 +212,19 @@ impl Row<'_> {
         text: Option<&str>,
     ) -> Result<()> {
         let address = &self.inbound.address;
-        diesel::insert_into(messages::table)
-            .values((
-                messages::turn.eq(turn),
-                messages::conversation.eq(self.place.id),
-                messages::profile.eq(self.profile.id),
-                messages::endpoint.eq(&address.endpoint),
-                messages::account.eq(&address.account),
-                messages::key.eq(&self.inbound.key),
-                messages::kind.eq(kind),
-                messages::text.eq(text),
-                messages::raw.eq(&self.inbound.raw),
-                messages::received_at.eq(self.rules.now.0),
-            ))
-            .execute(conn)?;
+        let message = diesel::insert_into(messages::table).values((
+            messages::turn.eq(turn),
+            messages::conversation.eq(self.place.id),
+            messages::profile.eq(self.profile.id),
+            messages::endpoint.eq(&address.endpoint),
+            messages::account.eq(&address.account),
+            messages::key.eq(&self.inbound.key),
+            messages::kind.eq(kind),
+            messages::text.eq(text),
+            messages::raw.eq(&self.inbound.raw),
+            messages::received_at.eq(self.rules.now.0),
+        ));
+        on!(conn, message.execute(conn))?;
         Ok(())
     }
 
@@ -276,7 +277,7 @@ impl Row<'_> {
         } else {
             TurnState::Ready
         };
-        let id = diesel::insert_into(turns::table)
+        let turn = diesel::insert_into(turns::table)
             .values((
                 turns::conversation.eq(self.place.id),
                 turns::profile.eq(self.profile.id),
@@ -289,9 +290,8 @@ impl Row<'_> {
                 turns::created_at.eq(now.0),
                 turns::settled_at.eq(kept.then_some(now.0)),
             ))
-            .returning(turns::id)
-            .get_result(conn)?;
-        Ok(id)
+            .returning(turns::id);
+        Ok(on!(conn, turn.get_result(conn))?)
     }
 
     /// Replaces the text that still waits; what the agent has already read is corrected by a new turn.

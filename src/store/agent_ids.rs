@@ -7,6 +7,7 @@ use crate::exchange::AgentIds;
 use crate::time::Timestamp;
 
 use super::Conn;
+use super::kept::{on, update};
 use super::schema::{agent_ids, attachments};
 
 const CONVERSATION: &str = "conversation";
@@ -22,15 +23,15 @@ pub fn known(
 ) -> Result<(AgentIds, Option<String>)> {
     let of =
         |kind: &'static str, owner: i64| agent_ids::kind.eq(kind).and(agent_ids::owner.eq(owner));
-    let rows: Vec<(String, String, Option<String>)> = agent_ids::table
+    let rows = agent_ids::table
         .filter(agent_ids::agent.eq(agent))
         .filter(
             of(CONVERSATION, conversation)
                 .or(of(IDENTITY, person))
                 .or(of(BLOCK, person)),
         )
-        .select((agent_ids::kind, agent_ids::remote, agent_ids::told))
-        .load(conn)?;
+        .select((agent_ids::kind, agent_ids::remote, agent_ids::told));
+    let rows: Vec<(String, String, Option<String>)> = on!(conn, rows.load(conn))?;
     let mut ids = AgentIds::default();
     let mut last_told = None;
     for (kind, remote, told) in rows {
@@ -98,9 +99,7 @@ pub fn told(conn: &mut Conn, agent: &str, conversation: i64, tells: &str) -> Res
     let row = agent_ids::table
         .find((agent, CONVERSATION, conversation))
         .filter(agent_ids::told.is_null().or(agent_ids::told.ne(tells)));
-    diesel::update(row)
-        .set(agent_ids::told.eq(tells))
-        .execute(conn)?;
+    update!(conn, row, agent_ids::told.eq(tells), agent_ids::owner)?;
     Ok(())
 }
 

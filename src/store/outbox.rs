@@ -8,6 +8,7 @@ use crate::error::{Code, Result};
 use crate::message::{Address, Outbound, Part, Receipt, ReplyKind};
 use crate::time::Timestamp;
 
+use super::kept::{Keep, fixed, on, update};
 use super::schema::replies;
 use super::state::{self, ReplyState};
 use super::{Conn, people};
@@ -70,7 +71,7 @@ pub fn say(
     } else {
         ReplyState::Parked
     };
-    Ok(diesel::insert_into(replies::table)
+    let reply = diesel::insert_into(replies::table)
         .values((
             replies::turn.eq(turn),
             replies::conversation.eq(conversation),
@@ -81,8 +82,8 @@ pub fn say(
             replies::due_at.eq(now.0),
             replies::created_at.eq(now.0),
         ))
-        .returning(replies::id)
-        .get_result(conn)?)
+        .returning(replies::id);
+    Ok(on!(conn, reply.get_result(conn))?)
 }
 
 /// Claims up to `most` replies that may be sent now, each the first of its conversation, and marks the
@@ -110,7 +111,7 @@ fn candidates(conn: &mut Conn, most: i64, scope: &Scope<'_>) -> Result<Vec<i64>>
                 .field(replies::state)
                 .eq(ReplyState::Sending.as_str())),
         );
-    Ok(replies::table
+    let ready = replies::table
         .filter(replies::settled_at.is_null())
         .filter(replies::state.eq(ReplyState::Ready.as_str()))
         .filter(replies::due_at.le(scope.now.0))
@@ -119,7 +120,8 @@ fn candidates(conn: &mut Conn, most: i64, scope: &Scope<'_>) -> Result<Vec<i64>>
         .order(replies::id)
         .limit(most)
         .select(replies::id)
-        .load(conn)?)
+        .kept();
+    Ok(on!(conn, ready.load(conn))?)
 }
 
 /// `None` where the reply was parked since it was chosen.
@@ -128,21 +130,19 @@ fn take(conn: &mut Conn, reply: i64, scope: &Scope<'_>) -> Result<Option<Claimed
     let ready = replies::table
         .find(reply)
         .filter(replies::state.eq(ReplyState::Ready.as_str()));
-    let row: Option<Row> = diesel::update(ready)
-        .set((
-            replies::state.eq(ReplyState::Sending.as_str()),
-            replies::claim.eq(replies::claim + 1),
-        ))
-        .returning((
-            replies::claim,
-            replies::turn,
-            replies::conversation,
-            replies::kind,
-            replies::text,
-            replies::failures,
-        ))
-        .get_result(conn)
-        .optional()?;
+    let sending = (
+        replies::state.eq(ReplyState::Sending.as_str()),
+        replies::claim.eq(replies::claim + 1),
+    );
+    let claim = fixed!(diesel::update(ready).set(sending).returning((
+        replies::claim,
+        replies::turn,
+        replies::conversation,
+        replies::kind,
+        replies::text,
+        replies::failures,
+    )));
+    let row: Option<Row> = on!(conn, claim.get_result(conn)).optional()?;
     let Some((claim, turn, conversation, kind, text, failures)) = row else {
         return Ok(None);
     };
@@ -249,14 +249,13 @@ fn settle(
     error: Option<(Code, &str)>,
     now: Timestamp,
 ) -> Result<bool> {
-    let mine = diesel::update(sent_by(claimed))
-        .set((
-            replies::state.eq(state.as_str()),
-            replies::last_code.eq(error.map(|(code, _)| code.as_str())),
-            replies::last_error.eq(error.map(|(_, words)| words)),
-            replies::settled_at.eq(now.0),
-        ))
-        .execute(conn)?;
+    let settled = (
+        replies::state.eq(state.as_str()),
+        replies::last_code.eq(error.map(|(code, _)| code.as_str())),
+        replies::last_error.eq(error.map(|(_, words)| words)),
+        replies::settled_at.eq(now.0),
+    );
+    let mine = update!(conn, sent_by(claimed), settled, replies::id)?;
     Ok(mine > 0)
 }
 
@@ -315,11 +314,11 @@ fn sent_by(claimed: &Claimed) -> SentBy<'_> {
 
 /// When the next waiting reply is due, if one waits for its time.
 pub fn next_due(conn: &mut Conn, now: Timestamp) -> Result<Option<Timestamp>> {
-    let due: Option<i64> = replies::table
+    let due = replies::table
         .filter(replies::settled_at.is_null().and(replies::due_at.gt(now.0)))
         .filter(replies::state.eq(ReplyState::Ready.as_str()))
-        .select(diesel::dsl::min(replies::due_at))
-        .first(conn)?;
+        .select(diesel::dsl::min(replies::due_at));
+    let due: Option<i64> = on!(conn, due.first(conn))?;
     Ok(due.map(Timestamp))
 }
 

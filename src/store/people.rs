@@ -7,6 +7,7 @@ use crate::message::{About, Address, Sender};
 use crate::time::Timestamp;
 
 use super::Conn;
+use super::kept::on;
 use super::schema::{conversations, people, profiles, turns};
 
 /// A profile as intake needs it.
@@ -40,7 +41,7 @@ pub fn meet(conn: &mut Conn, endpoint: &str, sender: &Sender, now: Timestamp) ->
         Option<String>,
         Option<String>,
     );
-    let known: Option<Row> = profiles::table
+    let known = profiles::table
         .inner_join(people::table)
         .filter(
             profiles::endpoint
@@ -54,9 +55,8 @@ pub fn meet(conn: &mut Conn, endpoint: &str, sender: &Sender, now: Timestamp) ->
             profiles::username,
             profiles::display_name,
             profiles::language,
-        ))
-        .first(conn)
-        .optional()?;
+        ));
+    let known: Option<Row> = on!(conn, known.first(conn)).optional()?;
     let Some((id, person, active, username, name, language)) = known else {
         return introduce(conn, endpoint, sender, now);
     };
@@ -130,7 +130,7 @@ pub fn conversation(conn: &mut Conn, address: &Address, now: Timestamp) -> Resul
 
 /// The conversation at `address`, if there is one.
 pub fn find_conversation(conn: &mut Conn, address: &Address) -> Result<Option<Conversation>> {
-    let found: Option<(i64, bool)> = conversations::table
+    let found = conversations::table
         .filter(
             conversations::endpoint
                 .eq(&address.endpoint)
@@ -138,16 +138,15 @@ pub fn find_conversation(conn: &mut Conn, address: &Address) -> Result<Option<Co
                 .and(conversations::chat.eq(&address.chat))
                 .and(conversations::thread.eq(address.thread.as_deref().unwrap_or_default())),
         )
-        .select((conversations::id, conversations::reachable))
-        .first(conn)
-        .optional()?;
+        .select((conversations::id, conversations::reachable));
+    let found: Option<(i64, bool)> = on!(conn, found.first(conn)).optional()?;
     Ok(found.map(|(id, reachable)| Conversation { id, reachable }))
 }
 
 /// Where a conversation is.
 pub fn address(conn: &mut Conn, conversation: i64) -> Result<Address> {
     let row = conversations::table.find(conversation).select(PLACE);
-    Ok(at(row.first(conn)?))
+    Ok(at(on!(conn, row.first(conn))?))
 }
 
 /// What is known of the person behind a turn, and where its replies go.
@@ -155,7 +154,7 @@ pub fn of_turn(conn: &mut Conn, turn: i64) -> Result<(About, Address)> {
     type Who = (i64, String, String);
     type Profile = (String, Option<String>, Option<String>, Option<String>);
     type Place = (String, String, String, String);
-    let (who, profile, place): (Who, Profile, Place) = turns::table
+    let all = turns::table
         .inner_join(profiles::table.inner_join(people::table))
         .inner_join(conversations::table)
         .filter(turns::id.eq(turn))
@@ -168,8 +167,8 @@ pub fn of_turn(conn: &mut Conn, turn: i64) -> Result<(About, Address)> {
                 profiles::language,
             ),
             PLACE,
-        ))
-        .first(conn)?;
+        ));
+    let (who, profile, place): (Who, Profile, Place) = on!(conn, all.first(conn))?;
     let (person, name, notes) = who;
     let (user_id, username, display_name, language) = profile;
     let about = About {

@@ -12,6 +12,7 @@ use crate::exchange::{AgentIds, Attempt, Request};
 use crate::message::{About, Address, ReplyKind, Said};
 use crate::time::Timestamp;
 
+use super::kept::{Keep, fixed, on, update};
 use super::schema::{messages, turns};
 use super::state::{self, TurnState};
 use super::{Conn, agent_ids, outbox, people};
@@ -155,7 +156,7 @@ fn candidates(conn: &mut Conn, most: i64, scope: &Scope) -> Result<Vec<(i64, Str
                 .eq(TurnState::Running.as_str())
                 .or(busy.field(turns::held).and(is_before)),
         );
-    Ok(turns::table
+    let ready = turns::table
         .filter(turns::settled_at.is_null())
         .filter(turns::state.eq(TurnState::Ready.as_str()))
         .filter(turns::due_at.le(scope.now.0))
@@ -170,7 +171,8 @@ fn candidates(conn: &mut Conn, most: i64, scope: &Scope) -> Result<Vec<(i64, Str
         .order(turns::id)
         .limit(most)
         .select((turns::id, turns::lane))
-        .load(conn)?)
+        .kept();
+    Ok(on!(conn, ready.load(conn))?)
 }
 
 /// A turn's own columns, as a claim leaves them.
@@ -188,24 +190,22 @@ fn take(
             .eq(TurnState::Ready.as_str())
             .and(turns::due_at.le(scope.now.0)),
     );
-    let row: Option<Row> = diesel::update(ready)
-        .set((
-            turns::state.eq(TurnState::Running.as_str()),
-            turns::claim.eq(turns::claim + 1),
-            turns::barren.eq(turns::barren + 1),
-            turns::boot.eq(&scope.boot),
-        ))
-        .returning((
-            turns::conversation,
-            turns::mode,
-            turns::claim,
-            turns::barren,
-            turns::failures,
-            turns::stop_asked,
-            turns::created_at,
-        ))
-        .get_result(conn)
-        .optional()?;
+    let running = (
+        turns::state.eq(TurnState::Running.as_str()),
+        turns::claim.eq(turns::claim + 1),
+        turns::barren.eq(turns::barren + 1),
+        turns::boot.eq(&scope.boot),
+    );
+    let claim = fixed!(diesel::update(ready).set(running).returning((
+        turns::conversation,
+        turns::mode,
+        turns::claim,
+        turns::barren,
+        turns::failures,
+        turns::stop_asked,
+        turns::created_at,
+    )));
+    let row: Option<Row> = on!(conn, claim.get_result(conn)).optional()?;
     let Some(row) = row else { return Ok(None) };
     let mut claimed = load(conn, turn, row, &scope.agent)?;
     if claimed.open.is_none()
@@ -249,11 +249,11 @@ fn load(conn: &mut Conn, turn: i64, row: Row, agent: &str) -> Result<Claimed> {
 }
 
 fn said(conn: &mut Conn, turn: i64, by: &About) -> Result<Vec<Said>> {
-    let texts: Vec<(Option<String>, i64)> = messages::table
+    let texts = messages::table
         .filter(messages::turn.eq(turn))
         .order(messages::id)
-        .select((messages::text, messages::received_at))
-        .load(conn)?;
+        .select((messages::text, messages::received_at));
+    let texts: Vec<(Option<String>, i64)> = on!(conn, texts.load(conn))?;
     let said = texts.into_iter().map(|(text, at)| Said {
         by: by.clone(),
         text: text.unwrap_or_default(),
@@ -285,16 +285,16 @@ pub fn settle(
         Ending::Stopped(_) => (TurnState::Stopped, None),
     };
     let (code, words) = split(error.as_ref());
-    let mine = diesel::update(held_by(claimed.turn, claimed.claim))
-        .set((
-            turns::state.eq(state.as_str()),
-            turns::boot.eq(None::<String>),
-            turns::held.eq(false),
-            turns::last_code.eq(code),
-            turns::last_error.eq(words),
-            turns::settled_at.eq(now.0),
-        ))
-        .execute(conn)?;
+    let settled = (
+        turns::state.eq(state.as_str()),
+        turns::boot.eq(None::<String>),
+        turns::held.eq(false),
+        turns::last_code.eq(code),
+        turns::last_error.eq(words),
+        turns::settled_at.eq(now.0),
+    );
+    let running = held_by(claimed.turn, claimed.claim);
+    let mine = update!(conn, running, settled, turns::id)?;
     if mine == 0 {
         return Ok(false);
     }

@@ -5,12 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-use diesel::connection::TransactionManager;
+use diesel::{QueryResult, RunQueryDsl};
 use tokio::sync::oneshot;
 
 use crate::error::{Code, Error, Result};
 
 use super::connection::Conn;
+use super::kept::{Plain, on};
 
 /// More pieces than this are not put into one transaction.
 const MOST: usize = 256;
@@ -148,8 +149,7 @@ fn complain(error: &Error) {
 /// One job in its savepoint, which undoes it alone where it fails or panics. Gives also whether the
 /// transaction around it still stands.
 fn guarded<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T>) -> (Result<T>, bool) {
-    type Savepoints = <Conn as diesel::Connection>::TransactionManager;
-    if let Err(error) = Savepoints::begin_transaction(conn) {
+    if let Err(error) = say(conn, "SAVEPOINT job") {
         return (Err(error.into()), false);
     }
     let done = catch_unwind(AssertUnwindSafe(|| work(conn))).unwrap_or_else(|_| {
@@ -157,13 +157,18 @@ fn guarded<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T>) -> (Re
         Err(Error::new(Code::InternalPanic, words))
     });
     match done {
-        Ok(done) => match Savepoints::commit_transaction(conn) {
+        Ok(done) => match say(conn, "RELEASE job") {
             Ok(()) => (Ok(done), true),
             Err(error) => (Err(error.into()), false),
         },
         Err(error) => {
-            let undone = Savepoints::rollback_transaction(conn).is_ok();
-            (Err(error), undone)
+            let undone = say(conn, "ROLLBACK TO job").and_then(|()| say(conn, "RELEASE job"));
+            (Err(error), undone.is_ok())
         }
     }
+}
+
+/// Diesel's own savepoints are prepared anew each time.
+fn say(conn: &mut Conn, statement: &'static str) -> QueryResult<()> {
+    on!(conn, Plain(statement).execute(conn)).map(|_| ())
 }

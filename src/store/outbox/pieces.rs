@@ -9,6 +9,7 @@ use crate::message::{Part, Receipt};
 use crate::time::Timestamp;
 
 use super::super::Conn;
+use super::super::kept::{on, update};
 use super::super::schema::parts;
 use super::Scope;
 
@@ -23,14 +24,13 @@ pub(super) type Next = (i32, String);
 /// Stores a reply's parts, the first as being sent.
 pub(super) fn store(conn: &mut Conn, reply: i64, cut: &[Part]) -> Result<()> {
     for (place, part) in (0_i32..).zip(cut) {
-        diesel::insert_into(parts::table)
-            .values((
-                parts::reply.eq(reply),
-                parts::place.eq(place),
-                parts::payload.eq(&part.0),
-                parts::state.eq(if place == 0 { SENDING } else { PLANNED }),
-            ))
-            .execute(conn)?;
+        let part = diesel::insert_into(parts::table).values((
+            parts::reply.eq(reply),
+            parts::place.eq(place),
+            parts::payload.eq(&part.0),
+            parts::state.eq(if place == 0 { SENDING } else { PLANNED }),
+        ));
+        on!(conn, part.execute(conn))?;
     }
     Ok(())
 }
@@ -67,19 +67,17 @@ pub(super) fn resolve_unknown(
 
 /// The first part that has not been sent.
 pub(super) fn planned(conn: &mut Conn, reply: i64) -> Result<Option<Next>> {
-    Ok(parts::table
+    let first = parts::table
         .filter(parts::reply.eq(reply).and(parts::state.eq(PLANNED)))
         .order(parts::place)
-        .select((parts::place, parts::payload))
-        .first(conn)
-        .optional()?)
+        .select((parts::place, parts::payload));
+    Ok(on!(conn, first.first(conn)).optional()?)
 }
 
 /// Marks a part as being sent, and gives it.
 pub(super) fn mark(conn: &mut Conn, reply: i64, (place, payload): Next) -> Result<(u32, Part)> {
-    diesel::update(parts::table.find((reply, place)))
-        .set(parts::state.eq(SENDING))
-        .execute(conn)?;
+    let part = parts::table.find((reply, place));
+    update!(conn, part, parts::state.eq(SENDING), parts::reply)?;
     Ok((u32::try_from(place).unwrap_or_default(), Part(payload)))
 }
 
@@ -92,13 +90,13 @@ pub(super) fn confirm(
     now: Timestamp,
 ) -> Result<()> {
     let place = i32::try_from(place).unwrap_or(i32::MAX);
-    diesel::update(parts::table.find((reply, place)))
-        .set((
-            parts::state.eq(SAID),
-            parts::receipt.eq(&receipt.0),
-            parts::said_at.eq(now.0),
-        ))
-        .execute(conn)?;
+    let said = (
+        parts::state.eq(SAID),
+        parts::receipt.eq(&receipt.0),
+        parts::said_at.eq(now.0),
+    );
+    let part = parts::table.find((reply, place));
+    update!(conn, part, said, parts::reply)?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use crate::message::ReplyKind;
 use crate::time::Timestamp;
 
 use super::super::Conn;
+use super::super::kept::{on, update};
 use super::super::schema::{attempts, turns};
 use super::fence::held_by;
 use super::{Claimed, say, split};
@@ -84,9 +85,7 @@ pub fn begin(
 
 /// Marks a turn as one that may be at work at the agent. `false` where the claim is no longer ours.
 fn hold(conn: &mut Conn, turn: i64, claim: i64) -> Result<bool> {
-    let mine = diesel::update(held_by(turn, claim))
-        .set(turns::held.eq(true))
-        .execute(conn)?;
+    let mine = update!(conn, held_by(turn, claim), turns::held.eq(true), turns::id)?;
     Ok(mine > 0)
 }
 
@@ -98,7 +97,7 @@ fn insert(
     now: Timestamp,
 ) -> Result<Attempt> {
     let otids = serde_json::to_string(&request.otids).expect("strings are JSON");
-    let id = diesel::insert_into(attempts::table)
+    let attempt = diesel::insert_into(attempts::table)
         .values((
             attempts::turn.eq(turn),
             attempts::claim.eq(claim),
@@ -109,8 +108,8 @@ fn insert(
             attempts::state.eq("open"),
             attempts::created_at.eq(now.0),
         ))
-        .returning(attempts::id)
-        .get_result(conn)?;
+        .returning(attempts::id);
+    let id = on!(conn, attempt.get_result(conn))?;
     Ok(Attempt {
         id,
         turn,
@@ -127,15 +126,16 @@ pub fn end(conn: &mut Conn, end: &AttemptEnd, now: Timestamp) -> Result<()> {
         AttemptState::Cancelled => "cancelled",
     };
     let (code, words) = split(end.error.as_ref());
-    diesel::update(attempts::table.find(end.id))
-        .filter(attempts::ended_at.is_null())
-        .set((
-            attempts::state.eq(state),
-            attempts::code.eq(code),
-            attempts::error.eq(words),
-            attempts::ended_at.eq(now.0),
-        ))
-        .execute(conn)?;
+    let open = attempts::table
+        .find(end.id)
+        .filter(attempts::ended_at.is_null());
+    let ended = (
+        attempts::state.eq(state),
+        attempts::code.eq(code),
+        attempts::error.eq(words),
+        attempts::ended_at.eq(now.0),
+    );
+    update!(conn, open, ended, attempts::id)?;
     Ok(())
 }
 

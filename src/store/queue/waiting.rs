@@ -11,6 +11,7 @@ use crate::message::ReplyKind;
 use crate::retry::LONGEST;
 use crate::time::Timestamp;
 
+use super::super::kept::on;
 use super::super::schema::turns;
 use super::super::state::{self, TurnState};
 use super::super::{Conn, outbox};
@@ -18,10 +19,10 @@ use super::{AttemptEnd, AttemptState, end, lane, open_attempt};
 
 /// When the next waiting turn is due, if one waits for its time.
 pub fn next_due(conn: &mut Conn, now: Timestamp) -> Result<Option<Timestamp>> {
-    let due: Option<i64> = turns::table
+    let due = turns::table
         .filter(turns::settled_at.is_null().and(turns::due_at.gt(now.0)))
-        .select(diesel::dsl::min(turns::due_at))
-        .first(conn)?;
+        .select(diesel::dsl::min(turns::due_at));
+    let due: Option<i64> = on!(conn, due.first(conn))?;
     Ok(due.map(Timestamp))
 }
 

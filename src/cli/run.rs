@@ -45,7 +45,7 @@ pub(super) fn runtime(config: &Config) -> Result<Runtime> {
         + config.database.pool_size
         + 32;
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(1)
         .max_blocking_threads(blocking)
         .thread_keep_alive(Duration::from_secs(5))
         .enable_all()

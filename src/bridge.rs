@@ -20,6 +20,7 @@ use crate::time::Timestamp;
 
 pub mod control;
 mod delivery;
+mod dispatch;
 mod flow;
 mod hosts;
 mod intake;
@@ -185,6 +186,7 @@ impl Stages {
         let processor = processor::Processor {
             flow: Arc::clone(flow),
             agents: agents.clone(),
+            released: release,
         };
         let delivery = delivery::Delivery {
             flow: Arc::clone(flow),
@@ -198,10 +200,13 @@ impl Stages {
         Self {
             processor: (
                 processor_stopper,
-                tokio::spawn(processor.run(processor_stop, release)),
+                tokio::spawn(dispatch::run(processor, processor_stop)),
             ),
             released,
-            delivery: (delivery_stopper, tokio::spawn(delivery.run(delivery_stop))),
+            delivery: (
+                delivery_stopper,
+                tokio::spawn(dispatch::run(delivery, delivery_stop)),
+            ),
             aside,
         }
     }

@@ -31,8 +31,9 @@ pub trait Endpoint: Send + Sync {
     /// an error.
     fn receive(&self, cursor: Option<&Cursor>) -> Result<Batch>;
 
-    /// What became of each item, in the batch's order. A pushed message's HTTP request is answered from
-    /// this; until then the endpoint hands out the same items again.
+    /// What became of each item, in the order of the batch, which had no cursor (one that has is confirmed
+    /// by that). A pushed message's HTTP request is answered from this; until then the endpoint hands out
+    /// the same items again.
     fn settled(&self, _batch: &Batch, _outcomes: &[Outcome]) {}
 
     /// Cuts a reply into parts that each fit one `send`. Pure; at least one part.

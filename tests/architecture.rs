@@ -19,7 +19,7 @@ const TOOLS: &[&str] = &[
 /// Doors import words and tools; each knows one outside thing.
 const DOORS: &[&str] = &["endpoint", "agent", "store"];
 /// What the stages share.
-const SHARED: &[&str] = &["bridge::flow", "bridge::words"];
+const SHARED: &[&str] = &["bridge::dispatch", "bridge::flow", "bridge::words"];
 /// Stages, and the doors that each joins.
 const STAGES: &[(&str, &[&str])] = &[
     ("bridge::intake", &["endpoint", "store"]),
@@ -73,7 +73,14 @@ fn room(path: &[String]) -> String {
                 .get(1)
                 .is_some_and(|name| names.contains(&name.as_str()))
     };
-    let parts = ["intake", "processor", "delivery", "flow", "words"];
+    let parts = [
+        "intake",
+        "processor",
+        "delivery",
+        "dispatch",
+        "flow",
+        "words",
+    ];
     if inner("bridge", &parts) || inner("endpoint", broca::endpoint::KNOWN) {
         return path[..2].join("::");
     }

@@ -4,81 +4,40 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::sync::Notify;
 
 use crate::blocking;
 use crate::error::{Code, Error, Result, Retry};
-use crate::message::{Outbound, Part, PartId};
+use crate::message::{Outbound, Part, PartId, Receipt};
 use crate::retry::backoff;
-use crate::shutdown::Stop;
 use crate::store::Conn;
 use crate::store::outbox::{self, Claimed, Scope};
 use crate::store::state::ReplyState;
 use crate::time::Timestamp;
 
+use super::dispatch::Stage;
 use super::flow::Flow;
 
 pub(super) mod relay;
 
-/// Looks for work at least this often, whatever was or was not signalled.
-const AT_LEAST_EVERY: Duration = Duration::from_secs(30);
 /// The first wait after a part could not be sent.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
-/// Claims and sends until told to stop.
+/// The stage that has replies sent.
 pub(super) struct Delivery {
     pub(super) flow: Arc<Flow>,
 }
 
-impl Delivery {
-    /// Runs until `stop`, then until what is under way has been sent.
-    pub(super) async fn run(self, mut stop: Stop) {
-        let mut workers = JoinSet::new();
-        let this = Arc::new(self);
-        while !stop.is_told() {
-            let next = this.dispatch(&mut workers).await;
-            tokio::select! {
-                () = stop.told() => break,
-                () = this.flow.outbox.notified() => {}
-                Some(_) = workers.join_next() => {}
-                () = tokio::time::sleep(next) => {}
-            }
-            while workers.try_join_next().is_some() {}
-        }
-        while workers.join_next().await.is_some() {}
+impl Stage for Delivery {
+    const WORK: &'static str = "reply";
+    type Claimed = Claimed;
+
+    fn wake(&self) -> &Notify {
+        &self.flow.outbox
     }
 
-    /// Starts what can be sent now. Gives how long nothing else will be due.
-    async fn dispatch(self: &Arc<Self>, workers: &mut JoinSet<()>) -> Duration {
-        loop {
-            let most = self
-                .flow
-                .config()
-                .outbox
-                .max_concurrent
-                .saturating_sub(workers.len());
-            if most == 0 {
-                return AT_LEAST_EVERY;
-            }
-            match self.claim(most).await {
-                Ok((claimed, due)) => {
-                    let full = claimed.len() == most;
-                    for claimed in claimed {
-                        let this = Arc::clone(self);
-                        workers.spawn(async move { this.work(claimed).await });
-                    }
-                    if !full {
-                        let now = Timestamp::now();
-                        return due
-                            .map_or(AT_LEAST_EVERY, |due| due.since(now).min(AT_LEAST_EVERY));
-                    }
-                }
-                Err(error) => {
-                    log::error!(code = error.code.as_str(); "no reply can be claimed: {error}");
-                    return Duration::from_secs(1);
-                }
-            }
-        }
+    fn most(&self) -> usize {
+        self.flow.config().outbox.max_concurrent
     }
 
     async fn claim(&self, most: usize) -> Result<(Vec<Claimed>, Option<Timestamp>)> {
@@ -115,9 +74,12 @@ impl Delivery {
             log::error!(reply = id, endpoint = endpoint.as_str(), code = error.code.as_str();
                 "the reply could not be settled: {error}");
             self.rescue(stale).await;
+            self.flow.outbox.notify_one();
         }
     }
+}
 
+impl Delivery {
     /// Gives back a reply whose settling failed, until the database takes it. Its part stays marked as
     /// being sent, and the next claim decides what becomes of it.
     async fn rescue(&self, claimed: Claimed) {
@@ -141,10 +103,7 @@ impl Delivery {
         while let Some((index, part)) = claimed.next.clone() {
             match self.send(&claimed, index, part).await {
                 Ok(receipt) => {
-                    let now = Timestamp::now();
-                    let said =
-                        move |conn: &mut Conn| outbox::said(conn, claimed.clone(), &receipt, now);
-                    claimed = self.flow.insist(said).await?;
+                    claimed = self.confirm(claimed, receipt).await?;
                 }
                 Err(error) => return self.unsent(claimed, error).await,
             }
@@ -154,20 +113,32 @@ impl Delivery {
         Ok(())
     }
 
+    /// Notes that the part arrived. Gives the reply with its next part.
+    async fn confirm(&self, claimed: Claimed, receipt: Receipt) -> Result<Claimed> {
+        let now = Timestamp::now();
+        let said = move |conn: &mut Conn| {
+            let claimed = outbox::said(conn, claimed.clone(), &receipt, now)?;
+            let waited_for = claimed.next.is_none() && outbox::is_waited_for(conn, &claimed)?;
+            Ok((claimed, waited_for))
+        };
+        let (claimed, waited_for) = self.flow.insist(said).await?;
+        if waited_for {
+            self.flow.outbox.notify_one();
+        }
+        Ok(claimed)
+    }
+
     /// A reply of which nothing is left to send: each part was said, or may have been and is left.
     async fn end(&self, claimed: Claimed) -> Result<()> {
         let now = Timestamp::now();
         let end =
             move |conn: &mut Conn| outbox::finish(conn, &claimed, ReplyState::Said, None, now);
-        self.flow.store.write(end).await
+        self.flow.store.write(end).await?;
+        self.flow.outbox.notify_one();
+        Ok(())
     }
 
-    async fn send(
-        &self,
-        claimed: &Claimed,
-        index: u32,
-        part: Part,
-    ) -> Result<crate::message::Receipt> {
+    async fn send(&self, claimed: &Claimed, index: u32, part: Part) -> Result<Receipt> {
         let Some(endpoint) = self.flow.hosts.get(&claimed.to.endpoint) else {
             return Err(Error::new(
                 Code::EndpointUnreachable,
@@ -215,6 +186,8 @@ impl Delivery {
                 }
             }
         };
-        self.flow.insist(write).await
+        self.flow.insist(write).await?;
+        self.flow.outbox.notify_one();
+        Ok(())
     }
 }

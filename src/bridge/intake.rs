@@ -75,7 +75,9 @@ impl Intake {
                 .collect(),
         };
         let reached = batch.cursor.clone();
-        self.settle(batch, outcomes).await?;
+        if reached.is_none() {
+            self.settle(batch, outcomes).await?;
+        }
         let accepted = accepted?;
         if reached.is_some() {
             *known = reached;
@@ -83,7 +85,10 @@ impl Intake {
         for turn in accepted.to_stop {
             self.flow.stops.stop(turn);
         }
-        self.flow.wake();
+        self.flow.queue.notify_one();
+        if accepted.replies {
+            self.flow.outbox.notify_one();
+        }
         Ok(())
     }
 

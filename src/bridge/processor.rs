@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::agent::AgentClient;
 use crate::config::Mode;
@@ -14,73 +13,34 @@ use crate::shutdown::Stop;
 use crate::store::queue::{self, Claimed, Scope};
 use crate::time::Timestamp;
 
+use super::dispatch::Stage;
 use super::flow::Flow;
 
 pub(super) mod lifeline;
 pub(super) mod pause;
 mod turn;
 
-/// Looks for work at least this often, whatever was or was not signalled.
-const AT_LEAST_EVERY: Duration = Duration::from_secs(30);
-
 /// The agent of the moment, if one is configured.
 pub(super) type Agents = watch::Receiver<Option<Arc<dyn AgentClient>>>;
 
-/// Claims and works until told to stop.
+/// The stage that has turns answered.
 pub(super) struct Processor {
     pub(super) flow: Arc<Flow>,
     pub(super) agents: Agents,
+    /// Told when turns at work are to be given back.
+    pub(super) released: Stop,
 }
 
-impl Processor {
-    /// Runs until `stop`, then gives running turns until `released` is told.
-    pub(super) async fn run(self, mut stop: Stop, released: Stop) {
-        let mut workers = JoinSet::new();
-        let this = Arc::new(self);
-        while !stop.is_told() {
-            let next = this.dispatch(&mut workers, &released).await;
-            tokio::select! {
-                () = stop.told() => break,
-                () = this.flow.queue.notified() => {}
-                Some(_) = workers.join_next() => {}
-                () = tokio::time::sleep(next) => {}
-            }
-            while workers.try_join_next().is_some() {}
-        }
-        while workers.join_next().await.is_some() {}
+impl Stage for Processor {
+    const WORK: &'static str = "turn";
+    type Claimed = Claimed;
+
+    fn wake(&self) -> &Notify {
+        &self.flow.queue
     }
 
-    /// Starts what can run now. Gives how long nothing else will be due.
-    async fn dispatch(self: &Arc<Self>, workers: &mut JoinSet<()>, released: &Stop) -> Duration {
-        loop {
-            let most = self
-                .flow
-                .config()
-                .queue
-                .max_concurrent
-                .saturating_sub(workers.len());
-            if most == 0 {
-                return AT_LEAST_EVERY;
-            }
-            match self.claim(most).await {
-                Ok((claimed, due)) => {
-                    let full = claimed.len() == most;
-                    for claimed in claimed {
-                        let (this, released) = (Arc::clone(self), released.clone());
-                        workers.spawn(async move { this.work(claimed, released).await });
-                    }
-                    if !full {
-                        let now = Timestamp::now();
-                        return due
-                            .map_or(AT_LEAST_EVERY, |due| due.since(now).min(AT_LEAST_EVERY));
-                    }
-                }
-                Err(error) => {
-                    log::error!(code = error.code.as_str(); "no turn can be claimed: {error}");
-                    return Duration::from_secs(1);
-                }
-            }
-        }
+    fn most(&self) -> usize {
+        self.flow.config().queue.max_concurrent
     }
 
     async fn claim(&self, most: usize) -> Result<(Vec<Claimed>, Option<Timestamp>)> {
@@ -103,19 +63,21 @@ impl Processor {
         self.flow.store.write(work).await
     }
 
-    async fn work(&self, claimed: Claimed, released: Stop) {
+    async fn work(&self, claimed: Claimed) {
         let (id, claim) = (claimed.turn, claimed.claim);
         let endpoint = claimed.to.endpoint.clone();
-        if let Err(error) = turn::Work::new(self, claimed, released).run().await {
+        if let Err(error) = turn::Work::new(self, claimed).run().await {
             // The turn stays claimed under this daemon; it is claimable again after a restart.
             let code = error.code.as_str();
             log::error!(turn = id, attempt = claim, endpoint = endpoint.as_str(), code = code;
                 "the turn could not be settled: {error}");
             self.rescue(id, claim).await;
+            self.flow.wake();
         }
-        self.flow.outbox.notify_one();
     }
+}
 
+impl Processor {
     /// Tries to give back a turn whose settling failed, until the database takes it.
     async fn rescue(&self, turn: i64, claim: i64) {
         loop {

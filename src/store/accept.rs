@@ -86,6 +86,8 @@ pub struct Accepted {
     pub outcomes: Vec<Outcome>,
     /// Running turns that their people want stopped.
     pub to_stop: Vec<i64>,
+    /// Whether there may be something to send.
+    pub replies: bool,
 }
 
 /// The endpoint's cursor.
@@ -108,7 +110,8 @@ pub fn accept(
 ) -> Result<Accepted> {
     let mut done = Accepted::default();
     for entry in entries {
-        let outcome = take(conn, entry, rules, &mut done.to_stop)?;
+        let outcome = take(conn, entry, rules, &mut done)?;
+        done.replies |= matches!(outcome, Outcome::Refused(_));
         done.outcomes.push(outcome);
     }
     if let Some(cursor) = cursor {
@@ -131,7 +134,7 @@ pub fn accept(
     Ok(done)
 }
 
-fn take(conn: &mut Conn, entry: &Entry, rules: &Rules, to_stop: &mut Vec<i64>) -> Result<Outcome> {
+fn take(conn: &mut Conn, entry: &Entry, rules: &Rules, done: &mut Accepted) -> Result<Outcome> {
     let Entry { inbound, wish } = entry;
     if let Wish::Refuse { notice } = wish {
         return refuse(
@@ -156,13 +159,14 @@ fn take(conn: &mut Conn, entry: &Entry, rules: &Rules, to_stop: &mut Vec<i64>) -
     } else if !place.reachable {
         outbox::unpark(conn, place.id, rules.now)?;
     }
+    done.replies |= !place.reachable || !matches!(wish, Wish::Turn { .. } | Wish::Keep);
     let row = Row {
         inbound,
         profile,
         place,
         rules,
     };
-    row.store(conn, wish, to_stop)?;
+    row.store(conn, wish, &mut done.to_stop)?;
     Ok(Outcome::New)
 }
 

@@ -21,27 +21,26 @@ pub fn known(
     conversation: i64,
     person: i64,
 ) -> Result<(AgentIds, Option<String>)> {
-    let of =
-        |kind: &'static str, owner: i64| agent_ids::kind.eq(kind).and(agent_ids::owner.eq(owner));
-    let rows = agent_ids::table
-        .filter(agent_ids::agent.eq(agent))
-        .filter(
-            of(CONVERSATION, conversation)
-                .or(of(IDENTITY, person))
-                .or(of(BLOCK, person)),
-        )
-        .select((agent_ids::kind, agent_ids::remote, agent_ids::told));
-    let rows: Vec<(String, String, Option<String>)> = on!(conn, rows.load(conn))?;
-    let mut ids = AgentIds::default();
-    let mut last_told = None;
-    for (kind, remote, told) in rows {
-        match kind.as_str() {
-            CONVERSATION => (ids.conversation, last_told) = (Some(remote), told),
-            IDENTITY => ids.identity = Some(remote),
-            _ => ids.block = Some(remote),
-        }
-    }
-    Ok((ids, last_told))
+    let here = look_up(conn, agent, CONVERSATION, conversation)?;
+    let (remote, told) = here.unzip();
+    let ids = AgentIds {
+        conversation: remote,
+        identity: look_up(conn, agent, IDENTITY, person)?.map(|(remote, _)| remote),
+        block: look_up(conn, agent, BLOCK, person)?.map(|(remote, _)| remote),
+    };
+    Ok((ids, told.flatten()))
+}
+
+fn look_up(
+    conn: &mut Conn,
+    agent: &str,
+    kind: &str,
+    owner: i64,
+) -> Result<Option<(String, Option<String>)>> {
+    let row = agent_ids::table
+        .find((agent, kind, owner))
+        .select((agent_ids::remote, agent_ids::told));
+    Ok(on!(conn, row.first(conn)).optional()?)
 }
 
 /// Stores the ids, in place of those before. A conversation that changed has been told nothing.

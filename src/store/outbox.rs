@@ -223,6 +223,17 @@ pub fn said(
     Ok(claimed)
 }
 
+/// Whether another reply may wait for the end of this one, which has come; see `queue::is_waited_for`.
+pub fn is_waited_for(conn: &mut Conn, claimed: &Claimed) -> Result<bool> {
+    conn.alone("replies")?;
+    let beside = replies::table.filter(
+        replies::settled_at
+            .is_null()
+            .and(replies::conversation.eq(claimed.conversation)),
+    );
+    Ok(on!(conn, diesel::select(exists(beside)).get_result(conn))?)
+}
+
 fn is_ours(conn: &mut Conn, claimed: &Claimed) -> Result<bool> {
     Ok(diesel::select(exists(sent_by(claimed))).get_result(conn)?)
 }

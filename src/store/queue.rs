@@ -306,6 +306,20 @@ pub fn settle(
     Ok(true)
 }
 
+/// Whether another turn may wait for the end of this one, which has come.
+///
+/// Asked in the transaction that settles, and on a server no claim runs meanwhile: so one that came before saw
+/// the lane taken and is told, or one that comes later sees it free.
+pub fn is_waited_for(conn: &mut Conn, claimed: &Claimed, agent_wide: bool) -> Result<bool> {
+    conn.alone("turns")?;
+    let open = turns::table.filter(turns::settled_at.is_null());
+    if agent_wide {
+        return Ok(on!(conn, diesel::select(exists(open)).get_result(conn))?);
+    }
+    let beside = open.filter(turns::conversation.eq(claimed.conversation));
+    Ok(on!(conn, diesel::select(exists(beside)).get_result(conn))?)
+}
+
 /// What the person gets to read at the end.
 fn words_of(ending: &Ending) -> (ReplyKind, &[String]) {
     match ending {

@@ -11,7 +11,6 @@ use crate::config::Mode;
 use crate::error::{Code, Error, Result};
 use crate::exchange::{AgentIds, Answer, Approval, Attempt, Fate, How, Verdict};
 use crate::message::{Progress, Step};
-use crate::shutdown::Stop;
 use crate::store::queue::{self, AttemptEnd, AttemptState, Claimed, Ending};
 use crate::store::{Conn, agent_ids};
 use crate::time::Timestamp;
@@ -33,17 +32,15 @@ type Heard = Result<Fate>;
 pub(super) struct Work<'a> {
     processor: &'a Processor,
     claimed: Claimed,
-    released: Stop,
     /// What the agent knows of the person once this turn is answered.
     tells: Option<String>,
 }
 
 impl<'a> Work<'a> {
-    pub(super) fn new(processor: &'a Processor, claimed: Claimed, released: Stop) -> Self {
+    pub(super) const fn new(processor: &'a Processor, claimed: Claimed) -> Self {
         Self {
             processor,
             claimed,
-            released,
             tells: None,
         }
     }
@@ -301,7 +298,9 @@ impl<'a> Work<'a> {
         let note = move |conn: &mut Conn| {
             queue::next_attempt(conn, &claimed, &ended, &said, &request, Timestamp::now())
         };
-        self.processor.flow.store.write(note).await
+        let next = self.processor.flow.store.write(note).await?;
+        self.processor.flow.outbox.notify_one();
+        Ok(next)
     }
 
     fn show(&self, step: Step) {

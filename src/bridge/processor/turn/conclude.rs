@@ -69,7 +69,7 @@ impl Work<'_> {
     /// The agent did not say what became of the attempt. What failed on the way to an attempt that was
     /// perhaps sent before says nothing about that sending.
     async fn unheard(&self, attempt: &Attempt, how: How, error: &Error) -> Result<()> {
-        if error.code.pauses_queue() && !self.released.is_told() {
+        if error.code.pauses_queue() && !self.processor.released.is_told() {
             pause::begin(&self.processor.flow, error);
         }
         let end = Some(ended(attempt, AttemptState::Failed, Some(error)));
@@ -110,7 +110,7 @@ impl Work<'_> {
 
     /// Looked up again soon; it may be at work at the agent, so its lane stays taken.
     async fn unknown(&self, error: &Error) -> Result<()> {
-        let wait = if self.released.is_told() {
+        let wait = if self.processor.released.is_told() {
             Duration::ZERO
         } else {
             self.wait().min(LOOK_AGAIN)
@@ -150,7 +150,9 @@ impl Work<'_> {
             };
             queue::put_back(conn, &claimed, &back, now)
         };
-        self.processor.flow.store.write(write).await.map(|_| ())
+        self.processor.flow.store.write(write).await?;
+        self.processor.flow.queue.notify_one();
+        Ok(())
     }
 
     pub(super) async fn fail(&self, end: Option<AttemptEnd>, error: &Error) -> Result<()> {
@@ -163,7 +165,8 @@ impl Work<'_> {
 
     pub(super) async fn settle(&self, end: Option<AttemptEnd>, ending: Ending) -> Result<()> {
         let claimed = self.claimed.clone();
-        let agent = self.processor.flow.agent_id();
+        let flow = &self.processor.flow;
+        let (agent, agent_wide) = (flow.agent_id(), flow.agent_wide());
         let tells = self
             .tells
             .clone()
@@ -173,9 +176,13 @@ impl Work<'_> {
             if let Some(tells) = tells.as_ref().filter(|_| mine) {
                 agent_ids::told(conn, &agent, claimed.conversation, tells)?;
             }
-            Ok(mine)
+            Ok((mine, queue::is_waited_for(conn, &claimed, agent_wide)?))
         };
-        let mine = self.processor.flow.insist(write).await?;
+        let (mine, waited_for) = flow.insist(write).await?;
+        flow.outbox.notify_one();
+        if waited_for {
+            flow.queue.notify_one();
+        }
         let took = Timestamp::now().since(self.claimed.created_at).as_millis();
         log::info!(turn = self.claimed.turn, conversation = self.claimed.conversation,
             endpoint = self.claimed.to.endpoint.as_str(), attempt = self.claimed.claim;

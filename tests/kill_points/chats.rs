@@ -136,7 +136,7 @@ impl Seen {
 }
 
 /// Where someone knocks.
-enum Door {
+pub(super) enum Door {
     /// The web chat, with the session's token once there is one.
     Web { base: String, token: String },
     /// The instance's socket.
@@ -147,14 +147,14 @@ enum Door {
 }
 
 /// Someone who does not give up.
-struct Visitor {
+pub(super) struct Visitor {
     door: Door,
     http: Http,
     until: Instant,
 }
 
 impl Visitor {
-    fn new(door: Door) -> Self {
+    pub(super) fn new(door: Door) -> Self {
         let http = match &door {
             Door::Web { .. } => Http::new(1),
             Door::Terminal { socket, .. } => Http::unix(socket),
@@ -175,7 +175,7 @@ impl Visitor {
         Seen { events, history }
     }
 
-    fn enter(&mut self) {
+    pub(super) fn enter(&mut self) {
         if matches!(self.door, Door::Terminal { .. }) {
             return;
         }
@@ -186,7 +186,7 @@ impl Visitor {
         }
     }
 
-    fn say(&self, key: &str, text: &str) {
+    pub(super) fn say(&self, key: &str, text: &str) {
         let mut body = json!({ "text": text, "key": key });
         let path = match &self.door {
             Door::Web { .. } => "/api/v1/messages",
@@ -204,7 +204,7 @@ impl Visitor {
     }
 
     /// The session's messages until there are `wanted`, over as many streams as it takes.
-    fn listen(&self, wanted: usize) -> Vec<Event> {
+    pub(super) fn listen(&self, wanted: usize) -> Vec<Event> {
         let mut seen: Vec<Event> = Vec::new();
         while seen.len() < wanted {
             self.pause("messages");

@@ -37,7 +37,6 @@ fn killed_while_the_disk_is_full_at_times() {
     storm(25, &[Trouble::Disk]);
 }
 
-#[cfg(feature = "kill-points")]
 #[test]
 fn killed_with_a_clock_that_is_always_wrong() {
     storm(25, &[Trouble::Clock]);

@@ -91,6 +91,13 @@ impl Broca {
         self.bin = bin.canonicalize().expect("the binary is there");
     }
 
+    /// Whether the binary's clock can be set, as with the feature `kill-points`.
+    pub(crate) fn has_clock(&self) -> bool {
+        let binary = fs::read(&self.bin).expect("the binary is there");
+        let trace = b"BROCA_KILL_CLOCK";
+        binary.windows(trace.len()).any(|bytes| bytes == trace)
+    }
+
     /// Has later daemons run under this program, which must become the daemon's process.
     pub(crate) fn run_under(&mut self, program: &[&str]) {
         self.under = program.iter().map(|word| (*word).to_owned()).collect();

@@ -1,5 +1,5 @@
-//! Places at which a test makes the process die. Only the feature `kill-points`, which is never on by
-//! default, puts anything behind them.
+//! Places at which a test makes the process die, and a clock that a test sets. Only the feature
+//! `kill-points`, which is never on by default, puts anything behind them.
 
 /// The process may die here: before or after (`when`) what `place` names.
 ///
@@ -11,7 +11,7 @@
 pub fn point(_place: &dyn std::fmt::Display, _when: &str) {}
 
 #[cfg(feature = "kill-points")]
-pub use on::point;
+pub use on::{clock_offset, point};
 
 #[cfg(feature = "kill-points")]
 mod on {
@@ -37,5 +37,15 @@ mod on {
         if std::env::var("BROCA_KILL_AT").is_ok_and(|at| at == passed.to_string()) {
             std::process::abort();
         }
+    }
+
+    /// By how many milliseconds the system's clock is set wrong: what stands in the file that
+    /// `BROCA_KILL_CLOCK` names, at this moment.
+    pub fn clock_offset() -> i64 {
+        let offset = || {
+            let file = std::env::var_os("BROCA_KILL_CLOCK")?;
+            std::fs::read_to_string(file).ok()?.trim().parse().ok()
+        };
+        offset().unwrap_or(0)
     }
 }

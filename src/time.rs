@@ -1,8 +1,9 @@
-//! The only clock: unix milliseconds that never run backwards within a process.
+//! The only clock: unix milliseconds that never run backwards within a process, nor stand still.
 
 use std::fmt;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A moment, in unix milliseconds (UTC).
 #[derive(
@@ -21,21 +22,30 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 
-static LATEST: AtomicI64 = AtomicI64::new(i64::MIN);
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+static CLOCK: Clock = Clock(AtomicI64::new(i64::MIN));
+
+/// How far the system's clock was ahead of the time since the start at most, in microseconds.
+struct Clock(AtomicI64);
+
+impl Clock {
+    /// The present, out of what the system's clock says and the time since the start.
+    fn read(&self, wall: i64, passed: i64) -> i64 {
+        let lead = wall.saturating_sub(passed);
+        let lead = self.0.fetch_max(lead, Ordering::Relaxed).max(lead);
+        lead.saturating_add(passed)
+    }
+}
 
 impl Timestamp {
-    /// The present. A system clock that is set back stands still here until it has caught up.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that keeps it from running backwards"
-    )]
+    /// The present. Where the system's clock is set back, time goes on from where it was until the
+    /// process ends: what waits for a moment must not wait until that clock has caught up.
     pub fn now() -> Self {
-        let wall = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| {
-                i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-            });
-        Self(LATEST.fetch_max(wall, Ordering::Relaxed).max(wall))
+        let start = *START;
+        // In this order, or a pause between the two would count as a leap for ever.
+        let wall = wall();
+        let passed = i64::try_from(start.elapsed().as_micros()).unwrap_or(i64::MAX);
+        Self(CLOCK.read(wall, passed) / 1000)
     }
 
     /// This moment and `span` more.
@@ -64,6 +74,21 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// What the system's clock says, in microseconds.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that keeps it from running backwards"
+)]
+fn wall() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let wall = since.map_or(0, |since| {
+        i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+    });
+    #[cfg(feature = "kill-points")]
+    let wall = wall.saturating_add(crate::kill::clock_offset().saturating_mul(1000));
+    wall
+}
+
 fn millis(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
@@ -84,6 +109,21 @@ mod tests {
     fn never_runs_backwards() {
         let moments: Vec<_> = (0..1000).map(|_| Timestamp::now()).collect();
         assert!(moments.is_sorted());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_goes_on_from_where_it_was() {
+        let clock = Clock(AtomicI64::new(i64::MIN));
+        let seen = [
+            (500, 0),
+            (510, 10),
+            (110, 20),
+            (120, 30),
+            (900, 40),
+            (910, 50),
+        ];
+        let seen = seen.map(|(wall, passed)| clock.read(wall, passed));
+        assert_eq!(seen, [500, 510, 520, 530, 900, 910]);
     }
 
     #[test]

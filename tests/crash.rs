@@ -1,4 +1,6 @@
-//! `kill -9`, at named points and at random: nothing lost, nothing asked twice, order kept.
+//! The daemon killed, at named points and at random.
 
-mod load;
+mod disk;
 mod points;
+mod storm;
+mod syscalls;

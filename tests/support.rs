@@ -4,6 +4,9 @@ pub(crate) mod broca;
 pub(crate) mod browser;
 pub(crate) mod chat;
 pub(crate) mod database;
+pub(crate) mod dice;
+#[cfg(feature = "telegram")]
+pub(crate) mod disk;
 #[cfg(feature = "telegram")]
 pub(crate) mod http;
 pub(crate) mod letta;
@@ -14,6 +17,8 @@ pub(crate) mod real;
 #[cfg(feature = "telegram")]
 pub(crate) mod scene;
 pub(crate) mod shelf;
+#[cfg(feature = "telegram")]
+pub(crate) mod storm;
 #[cfg(feature = "telegram")]
 pub(crate) mod telegram;
 pub(crate) mod web;

@@ -85,12 +85,6 @@ impl Daemon {
         assert!(status.success(), "the daemon stopped with {status}");
         began.elapsed()
     }
-
-    /// `kill -9`.
-    pub(crate) fn kill(mut self) {
-        self.0.kill().expect("it is our child");
-        self.0.wait().expect("it is our child");
-    }
 }
 
 impl Drop for Daemon {

@@ -20,15 +20,9 @@ pub(crate) struct Ground {
 impl Ground {
     /// Stand-ins that keep counts only, so that they bear load.
     pub(crate) fn lean() -> Self {
-        let ground = Self::thorough();
-        ground.letta.lean();
-        ground
-    }
-
-    /// Stand-ins that remember every turn.
-    pub(crate) fn thorough() -> Self {
         let ground = Self::watched(Telegram::start(), Letta::start());
         ground.telegram.forget_calls();
+        ground.letta.lean();
         ground
     }
 
@@ -65,7 +59,7 @@ impl Ground {
     }
 
     /// One message by the person of this number.
-    pub(crate) fn push(&self, person: usize, text: &str) {
+    fn push(&self, person: usize, text: &str) {
         self.telegram.push(id(person), text);
     }
 
@@ -77,6 +71,6 @@ impl Ground {
 }
 
 /// A person's id at Telegram.
-pub(crate) fn id(person: usize) -> i64 {
+fn id(person: usize) -> i64 {
     FIRST + i64::try_from(person).expect("people are few")
 }

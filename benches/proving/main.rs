@@ -8,7 +8,6 @@ use clap::{Parser, ValueEnum};
 
 mod bare;
 mod daemon;
-mod dice;
 mod gauge;
 mod ground;
 mod history;
@@ -24,6 +23,7 @@ mod shared {
     pub(crate) mod support;
 }
 
+use shared::support::dice::fresh_seed;
 use table::Report;
 
 /// Measures Broca between stand-ins for Telegram and Letta.
@@ -50,6 +50,9 @@ struct Args {
     /// Where the dice of the kills begin; a fresh one where it is not given.
     #[arg(long)]
     seed: Option<u64>,
+    /// What goes wrong beside the kills; may be given several times.
+    #[arg(long)]
+    with: Vec<kills::With>,
     /// What `cargo bench` passes to each of its programs.
     #[arg(long, hide = true)]
     bench: bool,
@@ -130,8 +133,8 @@ fn measure(what: What, args: &Args, bin: &Path, report: &mut Report) {
             history::measure(bin, rows, size(400, 100), report);
         }
         What::Kills => {
-            let seed = args.seed.unwrap_or_else(dice::fresh_seed);
-            kills::run(bin, args.times, seed, report);
+            let seed = args.seed.unwrap_or_else(fresh_seed);
+            kills::run(bin, args.times, seed, &args.with, report);
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use crate::error::{Code, Error, Result};
+use crate::kill;
 use crate::message::{Batch, Inbound, Outcome};
 
 use super::lock;
@@ -48,7 +49,10 @@ impl Inbox {
     pub async fn submit(&self, inbound: Inbound) -> Result<bool> {
         let answer = self.enqueue(inbound)?;
         match tokio::time::timeout(PATIENCE, answer).await {
-            Ok(Ok(answer)) => answer,
+            Ok(Ok(answer)) => {
+                kill::point(&"answer", "after");
+                answer
+            }
             Ok(Err(_)) => Err(stopping()),
             Err(_) => Err(
                 Error::new(Code::Stopping, "the message was not stored in time")
@@ -88,6 +92,7 @@ impl Inbox {
             let Some(waiting) = self.take(&inbound.key) else {
                 continue;
             };
+            kill::point(&"answer", "before");
             for (place, answer) in waiting.answers.into_iter().enumerate() {
                 let _ = answer.send(word(outcome, place == 0)); // the request may be gone
             }

@@ -342,24 +342,19 @@ pub fn due(conn: &mut Conn, now: Timestamp) -> Result<i64> {
         .get_result(conn)?)
 }
 
-/// What an earlier daemon was sending is claimable again; see [`claim`] for its unknown part.
-pub(super) fn take_over(conn: &mut Conn, latest: i64) -> Result<()> {
-    let left = replies::table.filter(
-        replies::settled_at
-            .is_null()
-            .and(replies::state.eq(ReplyState::Sending.as_str())),
-    );
-    diesel::update(left)
+/// What an earlier daemon was sending is claimable again; see [`claim`] for its unknown part. What was said
+/// later than now is due at once, and nothing later than `latest`.
+pub(super) fn take_over(conn: &mut Conn, now: Timestamp, latest: i64) -> Result<()> {
+    let open = replies::settled_at.is_null();
+    let left = open.and(replies::state.eq(ReplyState::Sending.as_str()));
+    diesel::update(replies::table.filter(left))
         .set(replies::state.eq(ReplyState::Ready.as_str()))
         .execute(conn)?;
-    diesel::update(
-        replies::table.filter(
-            replies::settled_at
-                .is_null()
-                .and(replies::due_at.gt(latest)),
-        ),
-    )
-    .set(replies::due_at.eq(latest))
-    .execute(conn)?;
+    diesel::update(replies::table.filter(open.and(replies::created_at.gt(now.0))))
+        .set(replies::due_at.eq(now.0))
+        .execute(conn)?;
+    diesel::update(replies::table.filter(open.and(replies::due_at.gt(latest))))
+        .set(replies::due_at.eq(latest))
+        .execute(conn)?;
     Ok(())
 }

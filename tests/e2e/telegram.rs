@@ -78,6 +78,12 @@ fn a_lost_confirmation_is_repeated_and_counted() {
     scene.broca.wait_idle();
     assert_eq!(scene.texts(ANN), ["echo: hello", "echo: hello"]);
     assert_eq!((scene.broca.repeats(), scene.letta.count()), (1, 1));
+    assert_said(&scene, "parts that may have arrived: 1 sent again, 0 left");
+}
+
+fn assert_said(scene: &Scene, words: &str) {
+    let status = scene.broca.run(&["status"]);
+    assert!(status.out.contains(words), "{status:?}");
 }
 
 #[test]
@@ -97,6 +103,7 @@ fn a_lost_confirmation_is_left_where_the_operator_says_so() {
         ),
         (&0.into(), &1.into())
     );
+    assert_said(&scene, "parts that may have arrived: 0 sent again, 1 left");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use broca::store::queue::{self, Ending, Scope};
 use crate::support::database::{Database, each, later};
 
 const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
 
 fn turns(claimed: &[queue::Claimed]) -> Vec<i64> {
     claimed.iter().map(|one| one.turn).collect()
@@ -283,5 +284,27 @@ fn what_may_be_attached_is_known_until_it_is_detached() {
         db.write(|conn| agent_ids::detached(conn, "agent-1", "block-1"));
         let attached = agent_ids::attached(&mut db.conn, "agent-1").expect("it is read");
         assert!(attached.is_empty());
+    });
+}
+
+#[test]
+fn after_the_clock_was_set_back_nothing_waits_until_it_has_caught_up() {
+    each(|db| {
+        db.turn("bob", "tried");
+        db.wait(2 * HOUR);
+        let claimed = db.claim().remove(0);
+        let back = later(db.now, MINUTE);
+        db.put_back(&claimed, &back);
+        db.say("cy", "a reply");
+        db.turn("ann", "one");
+        db.now = db.now.minus(HOUR);
+        let now = db.now;
+        db.write(|conn| queue::take_over(conn, false, now));
+        assert_eq!(db.claim_replies().len(), 1, "what is new is due at once");
+        let claimed = db.claim();
+        let texts = claimed.iter().flat_map(|one| &one.said);
+        assert_eq!(texts.map(|said| &said.text).collect::<Vec<_>>(), ["one"]);
+        db.wait(broca::retry::LONGEST);
+        assert_eq!(db.claim().len(), 1, "what was tried waits no longer");
     });
 }

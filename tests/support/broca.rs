@@ -20,6 +20,9 @@ const LOOK: Duration = Duration::from_millis(10);
 pub(crate) struct Broca {
     folder: tempfile::TempDir,
     port: u16,
+    bin: PathBuf,
+    /// A program and its arguments under which the daemon runs.
+    under: Vec<String>,
     variables: Vec<(String, String)>,
     daemon: Mutex<Option<Child>>,
     log: Arc<Log>,
@@ -73,12 +76,31 @@ impl Broca {
         let broca = Self {
             folder: tempfile::tempdir().expect("a folder for the test"),
             port: free_port(),
+            bin: env!("CARGO_BIN_EXE_broca").into(),
+            under: Vec::new(),
             variables: Vec::new(),
             daemon: Mutex::default(),
             log: Arc::default(),
         };
         broca.configure(toml);
         broca
+    }
+
+    /// Has this binary run in place of the one that was built for the tests.
+    pub(crate) fn be(&mut self, bin: &Path) {
+        self.bin = bin.canonicalize().expect("the binary is there");
+    }
+
+    /// Whether the binary's clock can be set, as with the feature `kill-points`.
+    pub(crate) fn has_clock(&self) -> bool {
+        let binary = fs::read(&self.bin).expect("the binary is there");
+        let trace = b"BROCA_KILL_CLOCK";
+        binary.windows(trace.len()).any(|bytes| bytes == trace)
+    }
+
+    /// Has later daemons run under this program, which must become the daemon's process.
+    pub(crate) fn run_under(&mut self, program: &[&str]) {
+        self.under = program.iter().map(|word| (*word).to_owned()).collect();
     }
 
     /// Replaces `broca.toml`.
@@ -129,7 +151,10 @@ impl Broca {
 
     /// A command of the binary in the folder, without the test's own environment.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_broca"));
+        self.prepare(Command::new(&self.bin), arguments)
+    }
+
+    fn prepare(&self, mut command: Command, arguments: &[&str]) -> Command {
         let variables = self.variables.iter().map(|(name, value)| (name, value));
         command
             .args(arguments)
@@ -187,7 +212,14 @@ impl Broca {
     pub(crate) fn launch(&self) {
         let mut daemon = self.daemon.lock().unwrap_or_else(PoisonError::into_inner);
         assert!(daemon.is_none(), "it runs already");
-        let mut command = self.command(&["run"]);
+        let mut command = match self.under.split_first() {
+            None => self.command(&["run"]),
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(&self.bin);
+                self.prepare(command, &["run"])
+            }
+        };
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary runs");
         let stderr = child.stderr.take().expect("it is piped");
@@ -297,7 +329,6 @@ impl Broca {
     }
 
     /// Whether no turn and no reply is left to be worked on. Before the database is there, something is.
-    #[cfg(feature = "kill-points")]
     pub(crate) fn is_idle(&self) -> bool {
         let done = self.run(&["status", "--json"]);
         done.code == 0 && nothing_waits(&done.json())

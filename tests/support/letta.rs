@@ -251,6 +251,15 @@ impl Letta {
 
     /// Dies: connections break, what runs is dead for ever, and the port refuses.
     pub(crate) fn stop(&self) {
+        self.end(World::kill);
+    }
+
+    /// Is out of reach: connections break and the port refuses, but what runs goes on.
+    pub(crate) fn leave(&self) {
+        self.end(|_| {});
+    }
+
+    fn end(&self, runs: impl FnOnce(&World)) {
         let life = self
             .life
             .lock()
@@ -260,7 +269,7 @@ impl Letta {
         life.over.store(true, Ordering::Relaxed);
         let _ = TcpStream::connect(self.address);
         let _ = life.acceptor.join();
-        self.world.kill();
+        runs(&self.world);
         for connection in held(&life.connections).values() {
             let _ = connection.shutdown(Shutdown::Both);
         }

@@ -129,7 +129,8 @@ pub(crate) fn toml(telegram: &Telegram, letta: &Letta, isolation: &str) -> Strin
     )
 }
 
-fn secrets(broca: &Broca, key: &str, telegram: &Telegram) {
+/// The `.env` for both.
+pub(super) fn secrets(broca: &Broca, key: &str, telegram: &Telegram) {
     let token = telegram.token();
     broca.write(
         ".env",

@@ -167,7 +167,6 @@ impl Telegram {
     }
 
     /// The offset below which updates are confirmed.
-    #[cfg(feature = "kill-points")]
     pub(crate) fn confirmed(&self) -> i64 {
         self.state.lock().confirmed
     }

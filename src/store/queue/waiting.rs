@@ -26,8 +26,9 @@ pub fn next_due(conn: &mut Conn, now: Timestamp) -> Result<Option<Timestamp>> {
     Ok(due.map(Timestamp))
 }
 
-/// Makes the database this daemon's: what an earlier one ran is claimable at once, no wait is longer
-/// than the longest backoff (clocks get set back), and lanes are those of the present isolation.
+/// Makes the database this daemon's: what an earlier one ran is claimable at once, and lanes are those of
+/// the present isolation. Clocks get set back: what was accepted later than now is due at once, and no
+/// other wait is longer than the longest backoff.
 pub fn take_over(conn: &mut Conn, agent_wide: bool, now: Timestamp) -> Result<usize> {
     let running = turns::table.filter(
         turns::settled_at
@@ -42,11 +43,15 @@ pub fn take_over(conn: &mut Conn, agent_wide: bool, now: Timestamp) -> Result<us
         ))
         .execute(conn)?;
     let latest = now.plus(LONGEST).0;
-    diesel::update(turns::table.filter(turns::settled_at.is_null().and(turns::due_at.gt(latest))))
+    let open = turns::settled_at.is_null();
+    diesel::update(turns::table.filter(open.and(turns::created_at.gt(now.0))))
+        .set(turns::due_at.eq(now.0))
+        .execute(conn)?;
+    diesel::update(turns::table.filter(open.and(turns::due_at.gt(latest))))
         .set(turns::due_at.eq(latest))
         .execute(conn)?;
     relane(conn, agent_wide)?;
-    outbox::take_over(conn, latest)?;
+    outbox::take_over(conn, now, latest)?;
     Ok(left)
 }
 

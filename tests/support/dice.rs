@@ -1,5 +1,7 @@
 //! Numbers that look random and come again from the same seed.
 
+use super::broca::note;
+
 /// `SplitMix64`.
 pub(crate) struct Dice(u64);
 
@@ -16,6 +18,20 @@ impl Dice {
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ (mixed >> 31)) % most
     }
+
+    /// Whether something happens that happens once in `times`.
+    pub(crate) fn once_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+}
+
+/// The seed that `BROCA_TEST_SEED` names, else a new one. Printed, so that a run can be repeated.
+pub(crate) fn seed() -> u64 {
+    let given = std::env::var("BROCA_TEST_SEED").ok();
+    let given = given.and_then(|text| text.parse().ok());
+    let seed = given.unwrap_or_else(fresh_seed);
+    note(&format!("BROCA_TEST_SEED={seed}"));
+    seed
 }
 
 /// A seed that was hardly used before.

@@ -7,6 +7,7 @@ mod plans;
 mod queue;
 mod settling;
 mod shelf;
+mod silent;
 mod states;
 mod stress;
 mod waiting;

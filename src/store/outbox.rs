@@ -132,6 +132,7 @@ fn take(conn: &mut Conn, reply: i64, scope: &Scope<'_>) -> Result<Option<Claimed
         .set((
             replies::state.eq(ReplyState::Sending.as_str()),
             replies::claim.eq(replies::claim + 1),
+            replies::claimed_at.eq(scope.now.0),
         ))
         .returning((
             replies::claim,

@@ -6,6 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use broca::store::Conn;
+use broca::store::report::silent::{self, Bounds, Span};
+use broca::time::Timestamp;
 use diesel::prelude::*;
 
 use crate::daemon::{Place, Subject};
@@ -47,6 +49,7 @@ pub(crate) fn run(bin: &Path, times: usize, seed: u64, report: &mut Report) {
     };
     none("messages lost", verdict.lost);
     none("messages without an end", unfinished);
+    none("messages silent", storm.silent());
     none("turns doubled", verdict.doubled);
     none("turns lost", verdict.turns_lost);
     none("replies out of order", verdict.disorder);
@@ -180,6 +183,19 @@ impl Storm {
         said.for_each(|text| *turns.entry(text).or_default() += 1);
         verdict.doubled = turns.values().map(|times| times - 1).sum();
         verdict.turns_lost = self.count().saturating_sub(turns.len());
+    }
+
+    /// How much ended without anybody having seen an end.
+    fn silent(&self) -> usize {
+        let path = self.place.database().display().to_string();
+        let mut conn = Conn::open(&path).expect("the database is there");
+        let bounds = Bounds {
+            give_up_after: PATIENCE,
+            notice_after: PATIENCE,
+            turn_timeout: PATIENCE,
+        };
+        let found = silent::find(&mut conn, &bounds, Span::All, Timestamp::now());
+        found.expect("the schema is known").len()
     }
 
     /// How often Broca says that it repeated a part which may have arrived.

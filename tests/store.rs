@@ -10,5 +10,6 @@ mod shelf;
 mod silent;
 mod states;
 mod stress;
+mod trace;
 mod waiting;
 mod writer;

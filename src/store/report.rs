@@ -19,6 +19,7 @@ use super::state::{ReplyState, TurnState};
 
 mod rows;
 pub mod silent;
+pub mod trace;
 
 use silent::{Bounds, Silence, Span};
 

@@ -2,8 +2,12 @@
 
 pub(crate) mod broca;
 pub(crate) mod browser;
+#[cfg(feature = "telegram")]
+pub(crate) mod canary;
 pub(crate) mod chat;
 pub(crate) mod database;
+#[cfg(feature = "telegram")]
+pub(crate) mod dice;
 #[cfg(feature = "telegram")]
 pub(crate) mod http;
 pub(crate) mod letta;

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::thread;
 use std::time::Duration;
 
-use crate::support::broca::{note, until};
+use crate::support::broca::until;
+use crate::support::dice::Dice;
 use crate::support::scene::Scene;
 
 const PEOPLE: i64 = 12;
@@ -13,37 +14,10 @@ const KILLS: usize = 9;
 const FIRST: i64 = 2_000;
 const ALL: usize = 12 * 5;
 
-/// Numbers that look random and are the same for the same seed (`splitmix64`).
-struct Dice(u64);
-
-impl Dice {
-    /// The seed of the environment, or a new one, which is printed.
-    fn new() -> Self {
-        let given = std::env::var("BROCA_TEST_SEED").ok();
-        let given = given.and_then(|text| text.parse().ok());
-        let now = broca::time::Timestamp::now().0.unsigned_abs();
-        let seed = given.unwrap_or(now ^ (u64::from(std::process::id()) << 32));
-        note(&format!("BROCA_TEST_SEED={seed}"));
-        Self(seed)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % limit
-    }
-
-    fn millis(&mut self, limit: u64) -> Duration {
-        Duration::from_millis(self.below(limit))
-    }
-}
-
 #[test]
 fn killed_at_random_nothing_is_lost_or_asked_twice_and_order_is_kept() {
     let mut dice = Dice::new();
-    let mut pushing = Dice(dice.below(u64::MAX));
+    let mut pushing = dice.further();
     let scene = Scene::start();
     scene.letta.think(Duration::from_millis(40));
     thread::scope(|scope| {

@@ -18,6 +18,8 @@ const MINUTE: Duration = Duration::from_mins(1);
 /// A little less than the slack, and a little more.
 const NEARLY: Duration = Duration::from_secs(599);
 const OVER: Duration = Duration::from_secs(601);
+/// From the one to the other.
+const MOMENT: Duration = Duration::from_secs(2);
 
 fn silent(db: &mut Database) -> Vec<Silence> {
     let now = db.now;
@@ -140,7 +142,7 @@ fn a_turn_that_nobody_gave_up() {
         let turn = db.turn("ann", "hi");
         db.wait(BOUNDS.give_up_after + NEARLY);
         assert_none(db);
-        db.wait(OVER - NEARLY);
+        db.wait(MOMENT);
         let found = the_only(db, Why::Overdue);
         assert_eq!(
             (found.turn, found.message, found.reply),
@@ -159,7 +161,7 @@ fn a_turn_that_waits_for_the_agent_without_a_word() {
         assert!(db.put_back(&claimed, &back));
         db.wait(BOUNDS.notice_after + NEARLY);
         assert_none(db);
-        db.wait(OVER - NEARLY);
+        db.wait(MOMENT);
         assert_eq!(the_only(db, Why::Untold).turn, Some(turn));
         let now = db.now;
         db.write(|conn| queue::notice(conn, MINUTE, false, "It is kept.", now));
@@ -175,7 +177,7 @@ fn a_turn_that_nobody_works_on() {
         let claimed = db.begin().remove(0);
         db.wait(BOUNDS.turn_timeout + NEARLY);
         assert_none(db);
-        db.wait(OVER - NEARLY);
+        db.wait(MOMENT);
         assert_eq!(the_only(db, Why::Abandoned).turn, Some(turn));
         // A further attempt within the same claim is a sign of life.
         let begun = claimed.begun.clone().expect("it has begun");
@@ -237,7 +239,7 @@ fn a_reply_that_nobody_sends() {
         let reply = db.say("ann", "hello");
         db.wait(BOUNDS.give_up_after + NEARLY);
         assert_none(db);
-        db.wait(OVER - NEARLY);
+        db.wait(MOMENT);
         let found = the_only(db, Why::Unsent);
         assert_eq!((found.turn, found.reply), (None, Some(reply)));
     });
@@ -271,7 +273,7 @@ fn a_reply_that_is_being_sent_by_nobody() {
         let claimed = db.claim_replies().remove(0);
         db.wait(NEARLY);
         assert_none(db);
-        db.wait(OVER - NEARLY);
+        db.wait(MOMENT);
         assert_eq!(the_only(db, Why::Stuck).reply, Some(reply));
         // A part that was said is a sign of life.
         let now = db.now;

@@ -103,10 +103,11 @@ fn of_turn(turn: &TurnStep, trace: &Trace, all: &mut Vec<Event>) {
 
 fn of_attempt(attempt: &AttemptStep, all: &mut Vec<Event>) {
     let AttemptStep { id, claim, .. } = attempt;
-    let otids: String = attempt.otids.iter().map(|id| format!(" {id}")).collect();
+    let mut place = vec![attempt.conversation.as_str()];
+    place.extend(attempt.otids.iter().map(String::as_str));
     let words = format!(
-        "attempt {id} begun in claim {claim}, in {}{otids}",
-        attempt.conversation
+        "attempt {id} begun in claim {claim}, in {}",
+        place.join(" ")
     );
     all.push(event(attempt.created_at, words));
     if let Some(at) = attempt.ended_at {

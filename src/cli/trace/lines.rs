@@ -150,8 +150,8 @@ fn span(millis: i64) -> String {
     let seconds = millis / 1000;
     match millis {
         ..1000 => format!("{millis} ms"),
-        ..60_000 => format!("{}.{} s", seconds, millis % 1000 / 100),
-        ..3_600_000 => format!("{} min {} s", seconds / 60, seconds % 60),
+        1000..60_000 => format!("{}.{} s", seconds, millis % 1000 / 100),
+        60_000..3_600_000 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
     }
 }

@@ -21,6 +21,7 @@ mod run;
 mod send;
 mod settings;
 mod status;
+mod trace;
 mod users;
 
 /// Carries messages between the places where people write and a Letta agent.
@@ -49,6 +50,8 @@ enum Command {
     Check,
     /// Show how things are: mode, agent, endpoints, what waits, the last errors
     Status,
+    /// Show the whole way of a message: its turn, attempts, replies and end
+    Trace(trace::Args),
     /// Talk to the agent in the terminal
     Chat(chat::Args),
     /// Send a message to someone who has written before
@@ -106,6 +109,7 @@ fn dispatch(line: Line) -> anyhow::Result<u8> {
         Command::Init(args) => init::run(&args, file, instance::readers(), json)?,
         Command::Check => return check::run(file, json),
         Command::Status => status::run(&instance()?, json)?,
+        Command::Trace(args) => trace::run(&instance()?, &args, json)?,
         Command::Chat(args) => return chat::run(&instance()?, &args, json),
         Command::Send(args) => send::run(&instance()?, &args, json)?,
         Command::Queue(command) => queue::run(&instance()?, &command, json)?,

@@ -132,6 +132,8 @@ codes! {
     TurnExpired "turn.expired" Never "see why in `broca status`, then `broca queue retry`";
     /// The person or the operator stopped the turn.
     TurnStopped "turn.stopped" Never "write again";
+    /// A message has no end that anyone saw, past the time for it.
+    TurnSilent "turn.silent" Never "see which in `broca status`, and what became of it with `broca trace ID`";
 
     /// The person may not talk to this agent.
     AccessRefused "access.refused" Never "ask the operator for access";

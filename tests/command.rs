@@ -7,6 +7,7 @@ mod init;
 mod queue;
 mod send;
 mod settings;
+mod trace;
 
 #[cfg(not(feature = "kill-points"))]
 #[test]

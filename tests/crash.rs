@@ -1,5 +1,6 @@
 //! The daemon killed, at named points and at random.
 
+mod canaries;
 mod disk;
 mod points;
 mod storm;

@@ -6,6 +6,7 @@ mod letta;
 mod letta_away;
 mod process;
 mod real;
+mod real_canaries;
 mod real_people;
 mod telegram;
 mod web;

@@ -158,9 +158,10 @@ impl People for ByTelegram {
     }
 }
 
-/// Nothing lost, one turn a message, order kept, and no more repeats than were counted.
+/// Nothing lost or silent, one turn a message, order kept, and no more repeats than were counted.
 fn judge(scene: &Scene, at: &str) -> i64 {
     assert_eq!(scene.letta.count(), 3, "turns at Letta, {at}");
+    scene.broca.assert_none_silent();
     let repeats = scene.broca.repeats();
     let ann = without_repeats(scene.texts(ANN));
     let ben = without_repeats(scene.texts(BEN));

@@ -2,6 +2,8 @@
 
 pub(crate) mod broca;
 pub(crate) mod browser;
+#[cfg(feature = "telegram")]
+pub(crate) mod canary;
 pub(crate) mod chat;
 pub(crate) mod database;
 pub(crate) mod dice;

@@ -52,6 +52,7 @@ pub(crate) fn run(bin: &Path, times: usize, seed: u64, with: &[With], report: &m
     };
     none("messages lost", verdict.lost);
     none("messages without an end", verdict.unfinished);
+    none("messages silent", verdict.silent);
     none("turns doubled", verdict.doubled);
     none("turns lost", verdict.turns_lost);
     none("replies out of order", verdict.disorder);

@@ -12,11 +12,13 @@ use crate::endpoint::{KINDS, Kind, Opening};
 use crate::error::{Code, Error, Result};
 use crate::server::Server;
 use crate::shelf::{Keep, Kept, Shelf};
+use crate::store::report::silent::{self, Bounds, Span};
 use crate::store::{Conn, is_postgres};
 use crate::time::Timestamp;
 
 use super::instance::Instance;
 use super::output::{say, say_json};
+use super::status::wanted;
 
 /// What was looked at, and what was found.
 #[derive(Debug, Serialize)]
@@ -46,6 +48,9 @@ pub(super) fn run(file: Option<&Path>, as_json: bool) -> anyhow::Result<u8> {
         finding("configuration", Ok(source)),
         finding("database", database(&instance)),
     ];
+    if found.iter().all(|one| one.ok) {
+        found.push(finding("messages", messages(&instance)));
+    }
     found.extend(agent(&instance));
     for kind in KINDS {
         if config
@@ -109,6 +114,26 @@ fn database(instance: &Instance) -> Result<String> {
     }
     Conn::open(url)?.migrations()?;
     Ok(format!("`{url}`"))
+}
+
+/// Whether every message that was ever taken has an end that was seen, or is on its way to one.
+fn messages(instance: &Instance) -> Result<String> {
+    let url = instance.database();
+    if !is_postgres(url) && !Path::new(url).exists() {
+        return Ok("none yet".to_owned());
+    }
+    let mut conn = instance.connect()?;
+    if conn.migrations()?.iter().any(|one| !one.applied) {
+        return Ok("not looked at before the schema is brought up to date".to_owned());
+    }
+    let bounds = Bounds::of(&instance.config);
+    let all = silent::find(&mut conn, &bounds, Span::All, Timestamp::now())?;
+    let Some(first) = all.first() else {
+        return Ok("each has an end, or is on its way to one".to_owned());
+    };
+    let hint = format!("look at one with `broca trace {}`", wanted(first));
+    let words = format!("{} without an end that anyone saw", all.len());
+    Err(Error::new(Code::TurnSilent, words).hint(hint))
 }
 
 /// Whether SQLite can make its files beside the database.

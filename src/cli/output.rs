@@ -112,7 +112,8 @@ fn letters(text: &str) -> usize {
     text.chars().count()
 }
 
-fn cut(text: &str, width: usize) -> String {
+/// The text, cut to so many letters.
+pub(crate) fn cut(text: &str, width: usize) -> String {
     if letters(text) <= width {
         return text.to_owned();
     }
@@ -121,7 +122,7 @@ fn cut(text: &str, width: usize) -> String {
 }
 
 /// Text of strangers may neither break a row nor move the cursor.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let spaces = |letter: char| if letter.is_control() { ' ' } else { letter };
     text.chars()
         .map(spaces)
@@ -131,7 +132,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// The terminal's columns; `COLUMNS` comes first, for scripts and tests.
-fn width() -> Option<usize> {
+pub(crate) fn width() -> Option<usize> {
     let named = std::env::var("COLUMNS")
         .ok()
         .and_then(|text| text.parse().ok());

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::store::report::silent::{Bounds, Silence};
 use crate::store::report::{self, Stats};
 use crate::time::Timestamp;
 
 use super::instance::Instance;
-use super::output::{Table, say, say_json};
+use super::output::{Table, note, say, say_json};
 
 /// Shows the daemon's health, what waits, and the last errors.
 pub(super) fn run(instance: &Instance, as_json: bool) -> anyhow::Result<()> {
     let daemon = instance.daemon();
-    let stats = instance.read(report::stats)?;
+    let bounds = Bounds::of(&instance.config);
+    let stats = instance.read(|conn| report::stats(conn, &bounds, Timestamp::now()))?;
     if as_json {
         say_json(&json!({ "daemon": daemon, "stats": stats }));
         return Ok(());
@@ -23,6 +25,7 @@ pub(super) fn run(instance: &Instance, as_json: bool) -> anyhow::Result<()> {
         None => say("daemon: not running"),
     }
     show_stats(&stats);
+    show_silent(&stats);
     show_errors(&stats);
     Ok(())
 }
@@ -82,6 +85,41 @@ fn show_stats(stats: &Stats) {
         say(format!(
             "parts that may have arrived: {repeated} sent again, {left} left"
         ));
+    }
+}
+
+fn show_silent(stats: &Stats) {
+    say(format!("messages without an end: {}", stats.silent));
+    if stats.silences.is_empty() {
+        return;
+    }
+    let mut table = Table::new(&["trace", "since", "silent", "because"]);
+    for silence in &stats.silences {
+        table.row([
+            wanted(silence),
+            ago(silence.since),
+            silence.why.as_str().to_owned(),
+            silence.why.words().to_owned(),
+        ]);
+    }
+    say("");
+    table.print();
+    let left = stats.silent - stats.silences.len();
+    if left > 0 {
+        note(format!("and {left} more"));
+    }
+    note(format!(
+        "hint: `broca trace {}` shows what became of it",
+        wanted(&stats.silences[0])
+    ));
+}
+
+/// What `broca trace` takes for it.
+pub(super) fn wanted(silence: &Silence) -> String {
+    match (silence.turn, silence.message, silence.reply) {
+        (Some(turn), ..) => turn.to_string(),
+        (None, Some(message), _) => format!("--message {message}"),
+        (None, None, reply) => format!("--reply {}", reply.unwrap_or_default()),
     }
 }
 

@@ -333,16 +333,16 @@ impl Row<'_> {
 
     fn command(&self, conn: &mut Conn, reply: &str) -> Result<()> {
         self.message(conn, None, "command", None)?;
-        self.say(conn, reply)
+        self.say(conn, None, reply)
     }
 
-    fn say(&self, conn: &mut Conn, words: &str) -> Result<()> {
+    fn say(&self, conn: &mut Conn, turn: Option<i64>, words: &str) -> Result<()> {
         let endpoint = &self.inbound.address.endpoint;
         outbox::say(
             conn,
             self.place.id,
             endpoint,
-            None,
+            turn,
             ReplyKind::Notice,
             words,
             self.rules.now,
@@ -375,10 +375,10 @@ impl Row<'_> {
             .first(conn)
             .optional()?;
         let Some(turn) = first else {
-            return self.say(conn, "Nothing is running.");
+            return self.say(conn, None, "Nothing is running.");
         };
         if queue::ask_stop(conn, turn, self.rules.now)? {
-            return self.say(conn, "Stopped.");
+            return self.say(conn, Some(turn), "Stopped.");
         }
         to_stop.push(turn);
         Ok(())

@@ -133,6 +133,7 @@ fn take(conn: &mut Conn, reply: i64, scope: &Scope<'_>) -> Result<Option<Claimed
     let sending = (
         replies::state.eq(ReplyState::Sending.as_str()),
         replies::claim.eq(replies::claim + 1),
+        replies::claimed_at.eq(scope.now.0),
     );
     let claim = fixed!(diesel::update(ready).set(sending).returning((
         replies::claim,

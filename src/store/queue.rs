@@ -194,6 +194,7 @@ fn take(
         turns::state.eq(TurnState::Running.as_str()),
         turns::claim.eq(turns::claim + 1),
         turns::barren.eq(turns::barren + 1),
+        turns::claimed_at.eq(scope.now.0),
         turns::boot.eq(&scope.boot),
     );
     let claim = fixed!(diesel::update(ready).set(running).returning((

@@ -18,6 +18,10 @@ use super::schema::{
 use super::state::{ReplyState, TurnState};
 
 mod rows;
+pub mod silent;
+pub mod trace;
+
+use silent::{Bounds, Silence, Span};
 
 pub use rows::{
     AttemptRow, ConversationRow, Line, MessageRow, ProfileRow, ReplyRow, TurnDetail, TurnRow,
@@ -41,9 +45,16 @@ pub struct Stats {
     pub unknowable_parts: i64,
     /// Messages refused.
     pub refused: i64,
+    /// What has no end that anyone saw: how much of it.
+    pub silent: usize,
+    /// The first of it.
+    pub silences: Vec<Silence>,
     /// The latest failures of turns.
     pub last_errors: Vec<TurnRow>,
 }
+
+/// So much of what is silent is shown.
+const SHOWN: usize = 20;
 
 /// What waits: unsettled turns, unsettled replies.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -173,8 +184,11 @@ pub fn turn(conn: &mut Conn, id: i64) -> Result<TurnDetail> {
     })
 }
 
-/// How much there is.
-pub fn stats(conn: &mut Conn) -> Result<Stats> {
+/// How much there is, and what of the newest is silent.
+pub fn stats(conn: &mut Conn, bounds: &Bounds, now: Timestamp) -> Result<Stats> {
+    let mut silences = silent::find(conn, bounds, Span::Newest, now)?;
+    let silent = silences.len();
+    silences.truncate(SHOWN);
     let refused: Option<i64> = refusals::table
         .select(diesel::dsl::sum(refusals::times))
         .first(conn)?;
@@ -209,6 +223,8 @@ pub fn stats(conn: &mut Conn) -> Result<Stats> {
             .count()
             .get_result(conn)?,
         refused: refused.unwrap_or(0),
+        silent,
+        silences,
         last_errors: turns::table
             .filter(turns::last_code.is_not_null())
             .select(TURN)

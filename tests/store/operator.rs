@@ -7,7 +7,7 @@ use broca::store::queue::Ending;
 use broca::store::report;
 use broca::store::state::TurnState;
 
-use crate::support::database::{Database, each};
+use crate::support::database::{BOUNDS, Database, each};
 
 fn apply(db: &mut Database, change: &Change) -> broca::error::Result<Done> {
     let now = db.now;
@@ -142,10 +142,11 @@ fn reports_read_a_busy_database() {
         let wish = broca::store::accept::Wish::Refuse { notice };
         db.accept(&[crate::support::database::entry("x", "eve", wish)]);
 
+        let now = db.now;
         let conn = &mut db.conn;
         let depth = report::depth(conn).expect("it is read");
         assert_eq!((depth.turns, depth.replies), (1, 2));
-        let stats = report::stats(conn).expect("it is read");
+        let stats = report::stats(conn, &BOUNDS, now).expect("it is read");
         let turns = [("failed", 1), ("ready", 1), ("replied", 1)];
         assert_eq!(
             stats.turns,
@@ -155,6 +156,11 @@ fn reports_read_a_busy_database() {
         assert_eq!(
             (stats.refused, stats.unknowable_parts, stats.repeated_parts),
             (1, 0, 0)
+        );
+        assert_eq!(
+            (stats.silent, stats.silences),
+            (0, Vec::new()),
+            "all is on its way"
         );
         assert_eq!(stats.last_errors[0].id, failed);
         let ids = |rows: Vec<report::TurnRow>| rows.iter().map(|row| row.id).collect::<Vec<_>>();

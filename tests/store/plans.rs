@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use broca::store::accept::Wish;
+use broca::store::report::silent;
 use broca::store::{outbox, queue};
 use diesel::connection::{Connection, InstrumentationEvent};
 use diesel::prelude::*;
 
-use crate::support::database::{Database, entry, later, request, sqlite};
+use crate::support::database::{BOUNDS, Database, entry, later, request, sqlite};
 
 /// The tables that grow without end.
 const LONG: [&str; 6] = [
@@ -133,6 +134,7 @@ fn flow(db: &mut Database) {
     outbox::next_due(&mut db.conn, now).expect("it is read");
     outbox::due(&mut db.conn, now).expect("it is read");
     broca::store::report::depth(&mut db.conn).expect("it is read");
+    silent::find(&mut db.conn, &BOUNDS, silent::Span::Newest, now).expect("it is read");
 }
 
 #[test]

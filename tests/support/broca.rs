@@ -26,6 +26,7 @@ pub(crate) struct Broca {
     variables: Vec<(String, String)>,
     daemon: Mutex<Option<Child>>,
     log: Arc<Log>,
+    may_be_silent: bool,
 }
 
 /// What the daemons of the instance wrote to standard error.
@@ -81,6 +82,7 @@ impl Broca {
             variables: Vec::new(),
             daemon: Mutex::default(),
             log: Arc::default(),
+            may_be_silent: false,
         };
         broca.configure(toml);
         broca
@@ -147,6 +149,11 @@ impl Broca {
     #[cfg(feature = "kill-points")]
     pub(crate) fn unset(&mut self, name: &str) {
         self.variables.retain(|(known, _)| known != name);
+    }
+
+    /// The test makes messages silent by hand; otherwise none may be in the end.
+    pub(crate) fn allow_silence(&mut self) {
+        self.may_be_silent = true;
     }
 
     /// A command of the binary in the folder, without the test's own environment.
@@ -323,9 +330,16 @@ impl Broca {
         status
     }
 
-    /// Waits until no turn and no reply is left to be worked on.
+    /// Waits until no turn and no reply is left to be worked on, and nothing ended in silence.
     pub(crate) fn wait_idle(&self) {
-        self.wait_status("nothing left to do", nothing_waits);
+        let status = self.wait_status("nothing left to do", nothing_waits);
+        assert_none_silent(&status);
+    }
+
+    /// Nothing ended without anybody having seen an end.
+    #[cfg(feature = "kill-points")]
+    pub(crate) fn assert_none_silent(&self) {
+        assert_none_silent(&self.ask(&["status"]));
     }
 
     /// Whether no turn and no reply is left to be worked on. Before the database is there, something is.
@@ -366,6 +380,12 @@ impl Drop for Broca {
         }
         if std::thread::panicking() {
             note(&format!("--- the daemon's log ---\n{}", self.log()));
+            return;
+        }
+        // Where a test broke the configuration or the database, there is nothing to ask.
+        let status = self.run(&["status", "--json"]);
+        if status.code == 0 && !self.may_be_silent {
+            assert_none_silent(&status.json());
         }
     }
 }
@@ -390,6 +410,11 @@ impl Log {
         self.lock().ended += 1;
         self.grown.notify_all();
     }
+}
+
+fn assert_none_silent(status: &Value) {
+    let stats = &status["stats"];
+    assert_eq!(stats["silent"], 0, "silent: {}", stats["silences"]);
 }
 
 fn nothing_waits(status: &Value) -> bool {

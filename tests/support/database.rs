@@ -10,11 +10,19 @@ use broca::message::{Address, Content, Cursor, Inbound, Join, Outbound, Part, Se
 use broca::secret::Secret;
 use broca::store::accept::{Accepted, Entry, Rules, Wish, accept};
 use broca::store::queue::{self, Claimed, Ending, PutBack, Scope};
+use broca::store::report::silent::Bounds;
 use broca::store::{Conn, Store, in_transaction, outbox};
 use broca::time::Timestamp;
 
 /// When tests begin.
 pub(crate) const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+/// What may take how long, as it is where nothing is configured.
+pub(crate) const BOUNDS: Bounds = Bounds {
+    give_up_after: Duration::from_hours(24),
+    notice_after: Duration::from_mins(1),
+    turn_timeout: Duration::from_mins(10),
+};
 
 /// A database that goes with its value.
 pub(crate) struct Database {

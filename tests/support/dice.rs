@@ -1,5 +1,7 @@
 //! Numbers that look random and come again from the same seed.
 
+use std::time::Duration;
+
 use super::broca::note;
 
 /// `SplitMix64`.
@@ -22,6 +24,24 @@ impl Dice {
     /// Whether something happens that happens once in `times`.
     pub(crate) fn once_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
+    }
+
+    /// Dice of their own, for another thread.
+    pub(crate) fn further(&mut self) -> Self {
+        Self(self.below(u64::MAX))
+    }
+
+    /// A span of fewer milliseconds than `limit`.
+    pub(crate) fn millis(&mut self, limit: u64) -> Duration {
+        Duration::from_millis(self.below(limit))
+    }
+
+    /// Brings `all` into an order that looks random.
+    pub(crate) fn shuffle<T>(&mut self, all: &mut [T]) {
+        for last in (1..all.len()).rev() {
+            let limit = u64::try_from(last + 1).expect("few");
+            all.swap(last, usize::try_from(self.below(limit)).expect("few"));
+        }
     }
 }
 

@@ -83,6 +83,8 @@ pub(crate) struct Turn {
     pub(crate) sender: Option<String>,
     /// The decisions in it: call and whether approved.
     pub(crate) decisions: Vec<(String, bool)>,
+    /// The memory blocks in the prompt of its conversation.
+    pub(crate) memory: Vec<String>,
 }
 
 /// How the agent answers.

@@ -72,6 +72,8 @@ pub(crate) struct Verdict {
     pub(crate) lost: usize,
     /// Turns and replies that are not settled.
     pub(crate) unfinished: usize,
+    /// Messages of which nobody will hear.
+    pub(crate) silent: usize,
     pub(crate) disorder: usize,
     /// Replies said twice, and how often Broca says that it repeated a part which may have arrived.
     pub(crate) repeats: usize,
@@ -316,6 +318,7 @@ impl Storm {
             states.map(|state| count(&stats[what][*state])).sum()
         };
         verdict.recorded = count(&stats["repeated_parts"]);
+        verdict.silent = count(&stats["silent"]);
         verdict.unfinished =
             open("turns", &["ready", "running"]) + open("replies", &["ready", "sending", "parked"]);
     }

@@ -57,6 +57,8 @@ CREATE TABLE turns (
     held         BOOLEAN NOT NULL DEFAULT FALSE,
     stop_asked   BOOLEAN NOT NULL DEFAULT FALSE,
     due_at       BIGINT NOT NULL,
+    -- When it was last claimed.
+    claimed_at   BIGINT,
     -- The daemon's start that runs it.
     boot         TEXT,
     join_key     TEXT,
@@ -122,6 +124,8 @@ CREATE TABLE replies (
     claim        BIGINT NOT NULL DEFAULT 0,
     failures     INTEGER NOT NULL DEFAULT 0,
     due_at       BIGINT NOT NULL,
+    -- When it was last claimed.
+    claimed_at   BIGINT,
     send_key     TEXT UNIQUE,
     last_code    TEXT,
     last_error   TEXT,

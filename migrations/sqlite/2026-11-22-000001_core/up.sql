@@ -57,6 +57,8 @@ CREATE TABLE turns (
     held         INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, 1)),
     stop_asked   INTEGER NOT NULL DEFAULT 0 CHECK (stop_asked IN (0, 1)),
     due_at       INTEGER NOT NULL,
+    -- When it was last claimed.
+    claimed_at   INTEGER,
     -- The daemon's start that runs it.
     boot         TEXT,
     join_key     TEXT,
@@ -122,6 +124,8 @@ CREATE TABLE replies (
     claim        INTEGER NOT NULL DEFAULT 0,
     failures     INTEGER NOT NULL DEFAULT 0,
     due_at       INTEGER NOT NULL,
+    -- When it was last claimed.
+    claimed_at   INTEGER,
     send_key     TEXT UNIQUE,
     last_code    TEXT,
     last_error   TEXT,

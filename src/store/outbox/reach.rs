@@ -59,6 +59,8 @@ pub fn unpark(conn: &mut Conn, conversation: i64, now: Timestamp) -> Result<()> 
         .set((
             replies::state.eq(ReplyState::Ready.as_str()),
             replies::due_at.eq(now.0),
+            replies::last_code.eq(None::<String>),
+            replies::last_error.eq(None::<String>),
         ))
         .execute(conn)?;
     Ok(())

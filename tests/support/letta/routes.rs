@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::http::{self, Request};
 use super::streams;
-use super::world::{Conversation, World};
+use super::world::{Block, Conversation, World};
 
 /// Answers a request. An error closes the connection.
 pub(crate) fn answer(
@@ -71,10 +71,12 @@ fn conversations(world: &World, method: &str, path: &[&str], request: &Request) 
         ("POST", []) if request.parameter("agent_id") != Some(world.agent) => not_found("Agent"),
         ("POST", []) => {
             let id = format!("conv-{}", Uuid::now_v7());
-            world
-                .data()
-                .conversations
-                .insert(id.clone(), Conversation::default());
+            let mut data = world.data();
+            let conversation = Conversation {
+                memory: data.memory(),
+                ..Conversation::default()
+            };
+            data.conversations.insert(id.clone(), conversation);
             (200, json!({ "id": id }))
         }
         ("POST", [_, "stream"]) if world.settings().redis => (
@@ -82,13 +84,21 @@ fn conversations(world: &World, method: &str, path: &[&str], request: &Request) 
             json!({ "detail": "INVALID_ARGUMENT: No active runs found for this conversation." }),
         ),
         ("POST", [_, "stream"]) => (503, no_redis()),
-        ("POST", [id, "recompile"]) if world.data().conversations.contains_key(*id) => {
-            (200, json!("ok"))
-        }
+        ("POST", [id, "recompile"]) => recompile(world, id),
         ("POST", [id, "cancel"]) => cancel(world, Some(id), &json!({})),
         ("GET", [id, "messages"]) => messages(world, id, request),
         _ => not_found("Conversation"),
     }
+}
+
+fn recompile(world: &World, id: &str) -> (u16, Value) {
+    let mut data = world.data();
+    let memory = data.memory();
+    let Some(conversation) = data.conversations.get_mut(id) else {
+        return not_found("Conversation");
+    };
+    conversation.memory = memory;
+    (200, json!("ok"))
 }
 
 fn runs(world: &World, path: &[&str], request: &Request) -> (u16, Value) {
@@ -168,8 +178,8 @@ fn agent(world: &World, id: &str) -> (u16, Value) {
     }
     let data = world.data();
     let blocks = data.attached.iter().map(|id| {
-        let (label, description) = &data.blocks[id];
-        json!({ "id": id, "label": label, "description": description })
+        let block = &data.blocks[id];
+        json!({ "id": id, "label": block.label, "description": block.description })
     });
     let blocks: Vec<Value> = blocks.collect();
     (
@@ -180,7 +190,7 @@ fn agent(world: &World, id: &str) -> (u16, Value) {
 
 fn block(world: &World, how: &str, id: &str) -> (u16, Value) {
     let mut data = world.data();
-    let Some((label, _)) = data.blocks.get(id).cloned() else {
+    let Some(label) = data.blocks.get(id).map(|block| block.label.clone()) else {
         return not_found("Block");
     };
     if how == "detach" {
@@ -193,7 +203,7 @@ fn block(world: &World, how: &str, id: &str) -> (u16, Value) {
     let taken = data
         .attached
         .iter()
-        .any(|other| other != id && data.blocks[other].0 == label);
+        .any(|other| other != id && data.blocks[other].label == label);
     if taken {
         return (
             409,
@@ -207,10 +217,12 @@ fn block(world: &World, how: &str, id: &str) -> (u16, Value) {
 fn new_block(world: &World, body: &Value) -> (u16, Value) {
     let id = format!("block-{}", Uuid::now_v7());
     let text = |field: &str| body[field].as_str().unwrap_or_default().to_owned();
-    world
-        .data()
-        .blocks
-        .insert(id.clone(), (text("label"), text("description")));
+    let block = Block {
+        label: text("label"),
+        description: text("description"),
+        value: text("value"),
+    };
+    world.data().blocks.insert(id.clone(), block);
     (200, json!({ "id": id }))
 }
 

@@ -78,6 +78,7 @@ fn read_turn(conversation: &str, body: &Value) -> Turn {
             .last()
             .and_then(|last| last["sender_id"].as_str().map(str::to_owned)),
         decisions: decisions.collect(),
+        memory: Vec::new(),
     }
 }
 

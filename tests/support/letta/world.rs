@@ -33,8 +33,7 @@ pub(crate) struct Data {
     pub(crate) order: VecDeque<String>,
     pub(crate) otids: HashMap<String, String>,
     pub(crate) identities: HashMap<String, String>,
-    /// Blocks by id: label and description.
-    pub(crate) blocks: HashMap<String, (String, String)>,
+    pub(crate) blocks: HashMap<String, Block>,
     pub(crate) attached: HashSet<String>,
     pub(crate) turns: Vec<Turn>,
     pub(crate) turn_count: usize,
@@ -66,6 +65,12 @@ impl Data {
         }
     }
 
+    /// The values of the attached blocks.
+    pub(crate) fn memory(&self) -> Vec<String> {
+        let attached = self.attached.iter().map(|id| &self.blocks[id]);
+        attached.map(|block| block.value.clone()).collect()
+    }
+
     /// Notes a request.
     pub(crate) fn note(&mut self, request: impl FnOnce() -> String, lean: bool) {
         self.request_count += 1;
@@ -75,9 +80,19 @@ impl Data {
     }
 }
 
+/// A piece of memory.
+#[derive(Default)]
+pub(crate) struct Block {
+    pub(crate) label: String,
+    pub(crate) description: String,
+    pub(crate) value: String,
+}
+
 /// One conversation.
 #[derive(Default)]
 pub(crate) struct Conversation {
+    /// The attached blocks, as they were when it began or was last recompiled: its prompt is frozen then.
+    pub(crate) memory: Vec<String>,
     pub(crate) messages: VecDeque<Value>,
     /// The run that holds its lock.
     pub(crate) running: Option<Arc<Run>>,
@@ -182,8 +197,11 @@ impl World {
 
     pub(crate) fn own_block(&self, label: &str) {
         let mut data = self.data();
-        data.blocks
-            .insert("block-own".to_owned(), (label.to_owned(), String::new()));
+        let block = Block {
+            label: label.to_owned(),
+            ..Block::default()
+        };
+        data.blocks.insert("block-own".to_owned(), block);
         data.attached.insert("block-own".to_owned());
     }
 
@@ -209,7 +227,7 @@ impl World {
     /// Admits a turn, unless it is known already or the conversation is busy.
     pub(crate) fn admit(
         self: &Arc<Self>,
-        turn: Turn,
+        mut turn: Turn,
         background: bool,
         fault: Option<&Fault>,
     ) -> Admission {
@@ -239,6 +257,7 @@ impl World {
             background,
         ));
         conversation.running = Some(Arc::clone(&run));
+        turn.memory.clone_from(&conversation.memory);
         let blocked = conversation.pending && turn.decisions.is_empty();
         data.otids.insert(token, id.clone());
         data.runs.insert(id.clone(), Arc::clone(&run));

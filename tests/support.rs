@@ -7,6 +7,7 @@ pub(crate) mod database;
 #[cfg(feature = "telegram")]
 pub(crate) mod http;
 pub(crate) mod letta;
+pub(crate) mod mutate;
 #[cfg(feature = "telegram")]
 pub(crate) mod proxy;
 #[cfg(feature = "telegram")]

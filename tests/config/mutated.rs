@@ -119,7 +119,8 @@ proptest! {
         for (key, line) in &wrong {
             tables.entry(key.split('.').next().unwrap_or_default()).or_default().push(line);
         }
-        let text: String = tables.iter().map(|(name, lines)| format!("[{name}]\n{}\n", lines.join("\n"))).collect();
+        let tables = tables.iter().map(|(name, lines)| format!("[{name}]\n{}", lines.join("\n")));
+        let text = tables.collect::<Vec<_>>().join("\n");
         let found: Vec<_> = Instance::new(&text).problems().into_iter().map(|(_, key)| key).collect();
         for (key, _) in &wrong {
             prop_assert!(found.iter().any(|one| one == key), "{key} is not in {found:?}");

@@ -247,7 +247,7 @@ impl Driver {
                 outbox::put_back(conn, claimed, *sure, *counts, due, Some(error))?;
             }
             OfReply::Park => {
-                outbox::park_claimed(conn, claimed, (Code::EndpointBlocked, "gone"), now)?
+                outbox::park_claimed(conn, claimed, (Code::EndpointBlocked, "gone"), now)?;
             }
         }
         Ok(Answer::Nothing)
@@ -308,17 +308,15 @@ fn change_of(step: &Step, model: &Model) -> Change {
 fn change(conn: &mut Conn, change: &Change, now: Timestamp) -> Answer {
     match change::apply(conn, change, now) {
         Err(error) => Answer::Refused(error.code.as_str()),
-        Ok(done) => match (
-            done.report["reply"].as_i64(),
-            done.report["fresh"].as_bool(),
-        ) {
-            (Some(reply), Some(fresh)) => Answer::Sent(reply, fresh),
-            _ => {
-                let mut ids = done.to_stop;
-                ids.sort_unstable();
-                Answer::Ids(ids)
+        Ok(done) => {
+            let (reply, fresh) = (&done.report["reply"], &done.report["fresh"]);
+            if let (Some(reply), Some(fresh)) = (reply.as_i64(), fresh.as_bool()) {
+                return Answer::Sent(reply, fresh);
             }
-        },
+            let mut ids = done.to_stop;
+            ids.sort_unstable();
+            Answer::Ids(ids)
+        }
     }
 }
 

@@ -42,6 +42,9 @@ struct ReplyHand {
     next: Option<(i32, String)>,
 }
 
+/// A reply as its worker gets it: id, claim, failures, and the part to send.
+pub(super) type Taken = (i64, i64, i32, Option<(i32, String)>);
+
 /// What the store answers to a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Answer {
@@ -49,7 +52,7 @@ pub(super) enum Answer {
     /// The outcomes, and what is to be stopped.
     Accepted(Vec<&'static str>, Vec<i64>),
     Turns(Vec<Given>),
-    Replies(Vec<(i64, i64, i32, Option<(i32, String)>)>),
+    Replies(Vec<Taken>),
     /// Whether the claim was still good.
     Mine(bool),
     Count(usize),

@@ -43,7 +43,9 @@ impl Model {
             .filter(|turn| turn.state == "ready")
             .map(|turn| turn.id)
             .collect();
-        waiting.iter().for_each(|id| self.stop(*id));
+        for id in waiting {
+            self.stop(id);
+        }
         Answer::Ids(vec![])
     }
 

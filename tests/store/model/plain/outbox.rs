@@ -4,7 +4,7 @@ use broca::config::Uncertain;
 
 use super::super::history::{CHATS, OfReply, lines, pick};
 use super::super::rows::{Conversation, Part, Reply};
-use super::{Answer, Model, ReplyHand};
+use super::{Answer, Model, ReplyHand, Taken};
 
 impl Model {
     pub(super) fn conversation(&mut self, id: i64) -> &mut Conversation {
@@ -103,50 +103,24 @@ impl Model {
         )
     }
 
-    fn take_reply(
-        &mut self,
-        id: i64,
-        uncertain: Uncertain,
-        once: bool,
-    ) -> (i64, i64, i32, Option<(i32, String)>) {
+    fn take_reply(&mut self, id: i64, uncertain: Uncertain, once: bool) -> Taken {
         let now = self.now;
         let reply = self.reply_at(id).expect("it was chosen");
         (reply.state, reply.claim) = ("sending".into(), reply.claim + 1);
         let (claim, failures, text) = (reply.claim, reply.failures, reply.text.clone());
-        if !self.tables.parts.iter().any(|part| part.reply == id) {
-            if text.is_empty() {
-                self.reply_at(id).expect("it is there").settle(
-                    "failed",
-                    Some("endpoint.rejected"),
-                    now,
-                );
-            }
-            let cut = text.lines().zip(0..).map(|(line, place)| {
-                let (payload, state) = (line.into(), "planned".into());
-                Part {
-                    reply: id,
-                    place,
-                    payload,
-                    state,
-                    repeats: 0,
-                    receipt: None,
-                }
-            });
-            self.tables.parts.extend(cut);
-            self.tables
-                .parts
-                .sort_by_key(|part| (part.reply, part.place));
-        } else {
-            for part in self
-                .tables
-                .parts
-                .iter_mut()
-                .filter(|part| part.reply == id && part.state == "sending")
-            {
+        if self.tables.parts.iter().any(|part| part.reply == id) {
+            let parts = self.tables.parts.iter_mut();
+            for part in parts.filter(|part| part.reply == id && part.state == "sending") {
                 let skip = uncertain == Uncertain::Skip && !once;
                 part.state = if skip { "unknowable" } else { "planned" }.into();
                 part.repeats += i32::from(!skip && !once);
             }
+        } else {
+            if text.is_empty() {
+                let reply = self.reply_at(id).expect("it is there");
+                reply.settle("failed", Some("endpoint.rejected"), now);
+            }
+            self.cut(id, &text);
         }
         let next = self.mark_next(id);
         if next.is_none() && !text.is_empty() {
@@ -160,6 +134,21 @@ impl Model {
             next: next.clone(),
         });
         (id, claim, failures, next)
+    }
+
+    /// A part for each line.
+    fn cut(&mut self, reply: i64, text: &str) {
+        let cut = text.lines().zip(0..).map(|(line, place)| Part {
+            reply,
+            place,
+            payload: line.into(),
+            state: "planned".into(),
+            repeats: 0,
+            receipt: None,
+        });
+        let parts = &mut self.tables.parts;
+        parts.extend(cut);
+        parts.sort_by_key(|part| (part.reply, part.place));
     }
 
     /// Marks the first part that is planned as being sent.

@@ -59,23 +59,12 @@ const TOKENS: &[&str] = &[
 
 fn told(loaded: &Loaded) -> String {
     match loaded {
+        // What is no secret, a name for instance, is shown whatever stands there.
         Ok((config, watched)) => {
-            let shown: Vec<_> = config
-                .values
-                .iter()
-                .map(|(key, value)| (key, value.shown()))
-                .collect();
-            let Config {
-                warnings,
-                endpoints,
-                database,
-                agent,
-                ..
-            } = config;
-            format!(
-                "{warnings:?} {endpoints:?} {database:?} {:?} {watched:?} {shown:?}",
-                agent.key
-            )
+            let secret = |(_, value): &(&String, &broca::config::Effective)| value.is_secret();
+            let secrets: Vec<_> = config.values.iter().filter(secret).collect();
+            let (warnings, database, key) = (&config.warnings, &config.database, &config.agent.key);
+            format!("{warnings:?} {database:?} {key:?} {watched:?} {secrets:?}")
         }
         Err(problems) => {
             let errors = problems.iter().cloned().map(broca::error::Error::from);

@@ -16,6 +16,8 @@ use diesel::connection::SimpleConnection;
 
 const MESSAGES: u32 = 2_000;
 const PEOPLE: u32 = 100;
+/// Messages in one transaction.
+const TOGETHER: [u32; 2] = [1, 32];
 
 /// Time spent in each transaction.
 #[derive(Default)]
@@ -24,27 +26,38 @@ struct Spent([Duration; 5]);
 fn main() -> anyhow::Result<()> {
     let history: i64 = std::env::var("BROCA_BENCH_HISTORY").map_or(Ok(0), |rows| rows.parse())?;
     let folder = tempfile::tempdir()?;
-    for batch in [1, 32] {
+    let mut rates = Vec::new();
+    for batch in TOGETHER {
         let path = folder.path().join(format!("{batch}.db"));
         let mut conn = Conn::open(path.to_str().unwrap_or_default())?;
-        run("SQLite", &mut conn, batch, history)?;
+        rates.push(run("SQLite", &mut conn, batch, history)?);
     }
+    gain("SQLite", &rates);
     #[cfg(feature = "postgres")]
     if let Ok(server) = std::env::var("BROCA_TEST_POSTGRES") {
-        for batch in [1, 32] {
+        rates.clear();
+        for batch in TOGETHER {
             let schema = format!("bench_{}_{batch}", std::process::id());
             let mut conn = Conn::open(&server)?;
             conn.batch_execute(&format!(
                 "CREATE SCHEMA {schema}; SET search_path TO {schema}"
             ))?;
-            run("PostgreSQL", &mut conn, batch, history)?;
+            rates.push(run("PostgreSQL", &mut conn, batch, history)?);
             conn.batch_execute(&format!("DROP SCHEMA {schema} CASCADE"))?;
         }
+        gain("PostgreSQL", &rates);
     }
     Ok(())
 }
 
-fn run(name: &str, conn: &mut Conn, batch: u32, history: i64) -> anyhow::Result<()> {
+fn gain(name: &str, rates: &[f64]) {
+    if let [alone, together] = rates {
+        println!("{name}: together {:.1} times as many", together / alone);
+    }
+}
+
+/// Gives messages a second.
+fn run(name: &str, conn: &mut Conn, batch: u32, history: i64) -> anyhow::Result<f64> {
     conn.migrate()?;
     cycle(conn, 0, PEOPLE, &mut Spent::default())?;
     grow(conn, history)?;
@@ -63,7 +76,7 @@ fn run(name: &str, conn: &mut Conn, batch: u32, history: i64) -> anyhow::Result<
         print!(" {step} {:.0}", time.as_secs_f64() * 1e6 / count);
     }
     println!();
-    Ok(())
+    Ok(rate)
 }
 
 /// Settled turns, messages and replies behind the flow.

@@ -186,8 +186,29 @@ impl Answer {
 
     /// The body line by line as it comes, for a stream.
     pub fn lines(self) -> impl Iterator<Item = io::Result<String>> + Send {
-        BufReader::with_capacity(BUFFER, self.body.into_reader()).lines()
+        lines(self.body.into_reader())
     }
+}
+
+/// The lines of what is read. What is not UTF-8 is replaced: it spoils its line, not the stream.
+pub(crate) fn lines(from: impl Read) -> impl Iterator<Item = io::Result<String>> {
+    let mut reader = BufReader::with_capacity(BUFFER, from);
+    std::iter::from_fn(move || line(&mut reader).transpose())
+}
+
+/// `None` at the end.
+fn line(reader: &mut impl BufRead) -> io::Result<Option<String>> {
+    let mut line = Vec::new();
+    let mut rest = reader.take(BODY_LIMIT);
+    if rest.read_until(b'\n', &mut line)? == 0 {
+        return Ok(None);
+    }
+    if rest.limit() == 0 && !line.ends_with(b"\n") {
+        return Err(io::Error::other("a line has no end"));
+    }
+    let text = line.strip_suffix(b"\n").unwrap_or(&line);
+    let text = text.strip_suffix(b"\r").unwrap_or(text);
+    Ok(Some(String::from_utf8_lossy(text).into_owned()))
 }
 
 /// A call by its method and last segment: what a path holds before that may be secret.

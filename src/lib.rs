@@ -38,3 +38,7 @@ pub mod bridge;
 
 // front
 pub mod cli;
+
+#[cfg(test)]
+#[path = "../tests/support/mutate.rs"]
+mod mutate;

@@ -24,16 +24,32 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// `url` with the user and password in it, if any, replaced by `***`.
+/// `url` with what may be secret in it, user, password and query, replaced by `***`.
 pub fn redact_url(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
     };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..end].rfind('@') {
-        Some(at) => format!("{scheme}://***{}", &rest[at..]),
-        None => url.to_owned(),
+    // A password that is not encoded may hold what would end the host.
+    let user = if scheme.starts_with("http") && is_host(&rest[..end]) {
+        None
+    } else {
+        rest.rfind('@')
+    };
+    let (mark, rest) = user.map_or(("", rest), |at| ("***", &rest[at..]));
+    match rest.split_once('?') {
+        Some((front, _)) => format!("{scheme}://{mark}{front}?***"),
+        None => format!("{scheme}://{mark}{rest}"),
     }
+}
+
+/// Whether this is a host, perhaps with a port, and nothing else.
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port),
+        _ => (text, ""),
+    };
+    !host.contains('@') && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -46,12 +62,21 @@ mod tests {
     }
 
     #[test]
-    fn a_url_keeps_all_but_its_user_part() {
+    fn a_url_keeps_all_but_its_user_part_and_query() {
         assert_eq!(
             redact_url("postgres://me:pw@db:5432/x?a=b"),
-            "postgres://***@db:5432/x?a=b"
+            "postgres://***@db:5432/x?***"
         );
-        assert_eq!(redact_url("postgres://me:p@w@db/x"), "postgres://***@db/x");
+        assert_eq!(
+            redact_url("http://[::1]:80/a?b=c@d"),
+            "http://[::1]:80/a?***"
+        );
+        // Passwords that should have been encoded.
+        for password in ["p@w", "p/w", "p?w", "p#w", "1/w", "/@"] {
+            let url = format!("postgres://me:{password}@db/x");
+            assert_eq!(redact_url(&url), "postgres://***@db/x");
+        }
+        assert_eq!(redact_url("https://me:p/w@a.b/c"), "https://***@a.b/c");
         assert_eq!(
             redact_url("http://127.0.0.1:1/a@b"),
             "http://127.0.0.1:1/a@b"

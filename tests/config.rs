@@ -9,6 +9,8 @@ use broca::error::Code;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+mod mutated;
+
 type Loaded = Result<(Config, Vec<Watched>), Vec<Problem>>;
 
 /// A folder with a `broca.toml`.

@@ -1,6 +1,7 @@
 //! What the store promises, on every database of this build.
 
 mod intake;
+mod model;
 mod operator;
 mod outbox;
 mod plans;

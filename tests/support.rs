@@ -12,6 +12,7 @@ pub(crate) mod disk;
 #[cfg(feature = "telegram")]
 pub(crate) mod http;
 pub(crate) mod letta;
+pub(crate) mod mutate;
 #[cfg(feature = "telegram")]
 pub(crate) mod proxy;
 #[cfg(feature = "telegram")]

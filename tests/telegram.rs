@@ -17,6 +17,7 @@ use crate::support::telegram::{Fault, Telegram};
 
 mod access;
 mod receiving;
+mod rendering;
 mod sending;
 
 const SOON: Duration = Duration::from_secs(10);

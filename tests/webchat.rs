@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::support::chat::{Event, Running, events, text_of};
 use crate::support::shelf::MemoryShelf;
 
+mod bodies;
 mod door;
 
 fn code_of(answer: Answer) -> (u16, String) {

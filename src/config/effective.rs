@@ -42,7 +42,7 @@ impl Effective {
         Some(match self.kind {
             Kind::Plain => value.clone(),
             Kind::Secret => Value::String("***".to_owned()),
-            Kind::Url => Value::String(without_secrets(value.as_str().unwrap_or_default())),
+            Kind::Url => Value::String(redact_url(value.as_str().unwrap_or_default())),
         })
     }
 
@@ -61,14 +61,6 @@ impl PartialEq for Effective {
 impl fmt::Debug for Effective {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} ({})", self.shown(), self.origin)
-    }
-}
-
-fn without_secrets(url: &str) -> String {
-    let url = redact_url(url);
-    match url.split_once('?') {
-        Some((front, _)) if url.contains("://") => format!("{front}?***"),
-        _ => url,
     }
 }
 

@@ -316,9 +316,17 @@ fn open_sqlite(path: &str) -> Result<Conn> {
 fn unreachable(url: &str, error: &dyn std::fmt::Display) -> Error {
     let words = error.to_string();
     let words = words.lines().next().unwrap_or_default();
+    let shown = redact_url(url);
+    // The driver quotes what it cannot read of an address, be it a piece of the password.
+    let mut quoted = words.split('"').skip(1).step_by(2);
+    let words = if quoted.any(|piece| url.contains(piece) && !shown.contains(piece)) {
+        "the address cannot be read; encode special characters of the password"
+    } else {
+        words
+    };
     Error::new(
         Code::StoreUnreachable,
-        format!("cannot open `{}`: {words}", redact_url(url)),
+        format!("cannot open `{shown}`: {words}"),
     )
 }
 
@@ -332,5 +340,27 @@ impl From<DbError> for Error {
             _ => Code::StoreFailed,
         };
         Self::new(code, format!("the database says: {error}"))
+    }
+}
+
+#[cfg(all(test, feature = "postgres"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_cannot_be_opened_tells_no_password() {
+        for url in [
+            "postgres://me:s3cret@127.0.0.1:1/x",
+            "postgres://me:s3cret%zz@127.0.0.1:1/x",
+            "postgres://me:s3cret/w@127.0.0.1:1/x",
+            "postgres://me:s3cret@[127.0.0.1:1/x",
+            "postgres://127.0.0.1:1/x?user=me&password=s3cret",
+            "postgres://127.0.0.1:1/x?password=s3cret%zz",
+            "postgres://127.0.0.1:1/x?s3cret",
+        ] {
+            let error = Conn::open(url).err().expect("nobody listens there");
+            let told = format!("{error:?} {error}");
+            assert!(!told.contains("s3cret"), "{told}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! `block` and `shared`: one agent for everybody, with and without memory apart.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::scene::{ANN, BEN, Scene};
 
@@ -48,6 +48,30 @@ fn a_block_left_attached_by_a_crash_is_taken_away_before_anyone_else_is_served()
     assert_eq!((scene.texts(ANN).len(), scene.texts(BEN).len()), (1, 1));
     assert_eq!((scene.letta.count(), scene.letta.most_at_once()), (2, 1));
     assert!(scene.letta.attached().is_empty());
+}
+
+#[test]
+fn a_turn_that_may_be_at_work_keeps_its_lane_where_the_way_to_it_fails() {
+    let scene = Scene::isolated("block");
+    scene.letta.think(Duration::from_secs(1));
+    scene.telegram.push(ANN, "once");
+    scene.letta.wait_for_turns(1);
+    scene.broca.kill();
+    scene.letta.refuse("/attach/", 500);
+    scene.broca.start();
+    let give_up = Instant::now() + Duration::from_secs(20);
+    while scene.count("turns WHERE state = 'ready' AND last_code IS NOT NULL") == 0 {
+        assert!(Instant::now() < give_up, "it was not put back");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(scene.count("turns WHERE held = 1"), 1);
+    scene.letta.heal();
+    scene.telegram.wait_sent(1, Duration::from_secs(20));
+    scene.broca.wait_idle();
+    assert_eq!(
+        (scene.letta.count(), scene.texts(ANN)),
+        (1, vec!["echo: once".to_owned()])
+    );
 }
 
 #[test]

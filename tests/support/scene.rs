@@ -98,6 +98,19 @@ impl Scene {
             .expect("the statement is right");
     }
 
+    /// How many rows the database has for this, such as `turns WHERE held`.
+    pub(crate) fn count(&self, of: &str) -> i64 {
+        #[derive(diesel::QueryableByName)]
+        struct Count {
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            n: i64,
+        }
+        let query = diesel::sql_query(format!("SELECT count(*) AS n FROM {of}"));
+        let count: Count = diesel::RunQueryDsl::get_result(query, &mut self.database())
+            .expect("the statement is right");
+        count.n
+    }
+
     fn database(&self) -> SqliteConnection {
         let path = self.broca.path("broca.db");
         let mut conn = SqliteConnection::establish(&path.to_string_lossy()).expect("it is there");

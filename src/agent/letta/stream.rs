@@ -65,7 +65,11 @@ fn read(line: &str) -> Option<Next> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::http::lines;
+    use crate::mutate::{cases, mutated};
 
     fn kinds(text: &str) -> Vec<String> {
         let mut events = Events(text.lines().map(|line| Ok(line.to_owned())));
@@ -76,6 +80,80 @@ mod tests {
                 Next::Done => kinds.push("done".to_owned()),
                 Next::End(_) => return kinds,
             }
+        }
+    }
+
+    /// A stream as Letta sends it, and what may be in one.
+    const SEEDS: &[&str] = &[
+        "data: {\"message_type\":\"ping\",\"run_id\":\"run-1\"}\n\n\
+         data: {\"message_type\":\"reasoning_message\",\"id\":\"m-0\",\"seq_id\":1,\"reasoning\":\"…\"}\n\n\
+         data: {\"message_type\":\"assistant_message\",\"id\":\"m-1\",\"seq_id\":2,\"content\":\"Hé 😀\"}\n\n\
+         data: {\"message_type\":\"stop_reason\",\"stop_reason\":\"end_turn\",\"seq_id\":3}\n\ndata: [DONE]\n\n",
+        "event: error\r\ndata: {\"message_type\":\"error_message\",\"error_type\":\"llm_error\",\"message\":\"no\",\"detail\":{\"a\":[1]}}\r\n\r\n",
+        ": comment\n\ndata: {\"message_type\":\"approval_request_message\",\"tool_calls\":[{\"name\":\"rm\",\"tool_call_id\":\"1\"}]}\n\n\
+         data: {\"message_type\":\"tool_call_message\",\"tool_call\":{\"name\":\"r\"}}\ndata:[DONE]",
+    ];
+    const TOKENS: &[&str] = &[
+        "data:",
+        "data: [DONE]",
+        "\n",
+        "\r\n",
+        "\r",
+        "null",
+        "[]",
+        "{}",
+        "-1",
+        "1e999",
+        "\"seq_id\":",
+        "\\ud800",
+        "\u{feff}",
+        "\u{2028}",
+        "18446744073709551615",
+        "\"content\":[{\"text\":\"a\"},7],",
+    ];
+
+    /// Gives its bytes in pieces of these sizes, over and over.
+    struct Pieces<'a>(&'a [u8], std::iter::Cycle<std::slice::Iter<'a, usize>>);
+
+    impl io::Read for Pieces<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let most = self.1.next().copied().unwrap_or(1);
+            let now = most.min(self.0.len()).min(into.len());
+            into[..now].copy_from_slice(&self.0[..now]);
+            self.0 = &self.0[now..];
+            Ok(now)
+        }
+    }
+
+    /// What is gathered from these bytes, and how each event was taken.
+    fn gathered(bytes: &[u8], sizes: &[usize]) -> String {
+        let mut events = Events(lines(Pieces(bytes, sizes.iter().cycle())));
+        let mut gathered = super::super::gather::Gathered::default();
+        let mut took = Vec::new();
+        loop {
+            match events.next() {
+                Next::Event(event) => took.push(format!("{:?}", gathered.take(*event))),
+                Next::Done => took.push("done".to_owned()),
+                Next::End(error) => {
+                    took.push(format!("{:?} {error:?}", gathered.text()));
+                    return format!("{took:?} {:?}", gathered.verdict());
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(cases(256))]
+
+        #[test]
+        fn the_same_is_read_however_the_bytes_are_cut(
+            bytes in mutated(SEEDS, TOKENS),
+            sizes in proptest::collection::vec(1..40_usize, 1..20),
+        ) {
+            let whole = gathered(&bytes, &[usize::MAX]);
+            prop_assert!(whole.contains("None"), "it ends without an error: {whole}");
+            prop_assert_eq!(&whole, &gathered(&bytes, &[1]));
+            prop_assert_eq!(&whole, &gathered(&bytes, &sizes));
         }
     }
 

@@ -107,7 +107,8 @@ impl<'a> Work<'a> {
 
     /// The attempt to make, and whether it may have been made before. `None` where the claim was lost.
     async fn start(&mut self, agent: &Arc<dyn AgentClient>) -> Result<Option<(Attempt, How)>> {
-        if let Some(open) = self.claimed.open.take() {
+        // It stays noted: where the way to it fails, it may be at work all the same.
+        if let Some(open) = self.claimed.open.clone() {
             if agent.enters() {
                 self.enter(agent).await?;
             }

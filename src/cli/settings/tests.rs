@@ -1,4 +1,7 @@
+use proptest::prelude::*;
+
 use super::*;
+use crate::mutate::{cases, mutated_text};
 
 const READERS: &[Reader] = &[Reader {
     name: "radio",
@@ -126,4 +129,81 @@ fn a_key_that_is_not_there_is_answered_with_what_was_meant() {
     );
     assert_eq!(token["value"], "***");
     assert_eq!(token["source"], "file");
+}
+
+/// Files that people may have, with a secret in them.
+const FILES: &[&str] = &[
+    "# mine\nmode = 'echo'   # for now\n\n[queue] # q\nmax_attempts = 5 # five\n\n[endpoint.radio]\nenabled = true\ntoken = \"c4n4ry!\"\n",
+    "[agent]\nendpoint = \"https://me:c4n4ry!@letta.example\"\napi_key = 'c4n4ry!'\n[endpoint]\nradio = { enabled = true, allow = [\"a\"] }\n",
+    "queue.max_attempts = 3\n",
+    "",
+];
+const TOKENS: &[&str] = &[
+    "c4n4ry!",
+    "= 'c4n4ry!'",
+    "\n",
+    "=",
+    "[",
+    "]",
+    "\"",
+    "'",
+    "{",
+    "}",
+    ".",
+    ",",
+    "#",
+    "\u{0}",
+    "\u{feff}",
+    "\r\n",
+    "[[queue]]\n",
+    "-1",
+];
+const KEYS: &[&str] = &[
+    "mode",
+    "queue.max_attempts",
+    "endpoint.radio.token",
+    "endpoint.radio.allow",
+    "agent.endpoint",
+    "database.url",
+    "queue",
+];
+const VALUES: &[&str] = &[
+    "live",
+    "7",
+    "c4n4ry!",
+    "a,b",
+    "[\"a\"]",
+    "{ file = \"secret\" }",
+    "{ command = [\"false\"] }",
+    "postgres://me:c4n4ry!@db/x",
+    "",
+];
+
+proptest! {
+    #![proptest_config(cases(128))]
+
+    /// The file is as it was, or has the new value and can be loaded no worse; and no secret is told.
+    #[test]
+    fn an_edit_is_whole_or_nothing(
+        text in mutated_text(FILES, TOKENS),
+        key in mutated_text(KEYS, &[".", "\"", "x", " "]),
+        value in mutated_text(VALUES, TOKENS),
+    ) {
+        let instance = Instance::new(&text);
+        let problems = || tried(&instance.file(), &std::fs::read_to_string(instance.file()).unwrap_or_default(), READERS);
+        let before = problems().expect("a folder that can be written");
+        match instance.set(&key, &value) {
+            Ok(_) => {
+                let known = before.err().unwrap_or_default();
+                let after = problems().expect("a folder that can be written").err().unwrap_or_default();
+                let new: Vec<_> = after.iter().filter(|problem| !was(problem, &known)).collect();
+                prop_assert!(new.is_empty(), "{new:?}");
+            }
+            Err(words) => {
+                let now = std::fs::read_to_string(instance.file()).expect("readable");
+                prop_assert_eq!(now, text);
+                prop_assert!(!words.contains("c4n4ry!"), "{words}");
+            }
+        }
+    }
 }

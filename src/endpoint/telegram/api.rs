@@ -7,9 +7,10 @@ use frankenstein::methods::{
 };
 use frankenstein::types::User;
 use frankenstein::updates::WebhookInfo;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use ureq::http::Method;
 
 use super::trouble::{Refusal, Trouble};
@@ -49,7 +50,8 @@ impl Api {
     /// Waits up to `params.timeout` for updates, each left undecoded.
     pub(super) fn updates(&self, params: &GetUpdatesParams) -> Result<Vec<Value>, Trouble> {
         let wait = Duration::from_secs(params.timeout.unwrap_or(0).into()) + SLACK;
-        self.call(&self.polls, "getUpdates", params, Patience::brief(wait))
+        let answer = self.ask(&self.polls, "getUpdates", params, Patience::brief(wait))?;
+        read(answer, updates_in).map_err(|trouble| self.lost(trouble))
     }
 
     /// Sends a message; gives what Telegram made of it.
@@ -97,6 +99,17 @@ impl Api {
         params: &impl Serialize,
         patience: Patience,
     ) -> Result<T, Trouble> {
+        let answer = self.ask(http, method, params, patience)?;
+        read(answer, |text| serde_json::from_str(text).ok()).map_err(|trouble| self.lost(trouble))
+    }
+
+    fn ask(
+        &self,
+        http: &Http,
+        method: &str,
+        params: &impl Serialize,
+        patience: Patience,
+    ) -> Result<Answer, Trouble> {
         let json = serde_json::to_string(params)
             .map_err(|error| Trouble::NotSent(format!("the request cannot be made: {error}")))?;
         let call = Call {
@@ -106,10 +119,8 @@ impl Api {
             json: Some(if json == "null" { "{}" } else { &json }),
             patience,
         };
-        let answer = http
-            .send(&call)
-            .map_err(|failure| self.lost(failure.into()))?;
-        read(answer).map_err(|trouble| self.lost(trouble))
+        http.send(&call)
+            .map_err(|failure| self.lost(failure.into()))
     }
 
     /// No words about a failure may hold the token, which is part of every address.
@@ -118,18 +129,66 @@ impl Api {
     }
 }
 
-fn read<T: DeserializeOwned>(answer: Answer) -> Result<T, Trouble> {
+/// What every answer has; its parts are left as they are, so that one that is odd spoils no other.
+#[derive(Deserialize)]
+struct Whole<'a> {
+    ok: bool,
+    #[serde(borrow)]
+    result: Option<&'a RawValue>,
+}
+
+fn read<T>(answer: Answer, result: impl Fn(&str) -> Option<T>) -> Result<T, Trouble> {
     let (status, header) = (answer.status, answer.retry_after);
     let text = answer.text()?;
-    let Ok(Value::Object(mut body)) = serde_json::from_str(&text) else {
-        return Err(Trouble::unreadable(status, header));
-    };
-    match body.get("ok").and_then(Value::as_bool) {
-        Some(true) => {
-            let result = body.remove("result").unwrap_or_default();
-            serde_json::from_value(result).map_err(|_| Trouble::unreadable(status, header))
+    let unreadable = || Trouble::unreadable(status, header);
+    let whole: Whole<'_> = serde_json::from_str(&text).map_err(|_| unreadable())?;
+    if whole.ok {
+        let found = whole.result.map_or("null", RawValue::get);
+        return result(found).ok_or_else(unreadable);
+    }
+    match serde_json::from_str(&text) {
+        Ok(Value::Object(body)) => Err(Trouble::Refused(Refusal::read(status, header, &body))),
+        _ => Err(unreadable()),
+    }
+}
+
+/// Each update by itself. What is no value that can be held (a number too large, half a character, too deep) becomes
+/// its number and its text.
+fn updates_in(result: &str) -> Option<Vec<Value>> {
+    #[derive(Deserialize)]
+    struct Numbered {
+        update_id: i64,
+    }
+    let all: Vec<&RawValue> = serde_json::from_str(result).ok()?;
+    let updates = all.into_iter().map(RawValue::get).map(|text| {
+        serde_json::from_str(text).unwrap_or_else(|_| {
+            let numbered = serde_json::from_str::<Numbered>(text);
+            let number = numbered.ok().map(|one| one.update_id);
+            json!({ "update_id": number, "unreadable": text })
+        })
+    });
+    Some(updates.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_update_that_no_value_can_hold_keeps_its_number_and_spoils_no_other() {
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        for odd in ["1e999", r#""\ud800""#, deep.as_str()] {
+            let text = format!(
+                r#"[{{"update_id":1,"message":{{}}}},{{"news":{odd},"update_id":2}},{{"update_id":3}}]"#
+            );
+            let updates = updates_in(&text).expect("they are read");
+            let numbers: Vec<_> = updates
+                .iter()
+                .map(|one| one["update_id"].as_i64())
+                .collect();
+            assert_eq!(numbers, [Some(1), Some(2), Some(3)], "{odd}");
+            let raw = updates[1]["unreadable"].as_str();
+            assert!(raw.is_some_and(|raw| raw.contains(odd)), "{updates:?}");
         }
-        Some(false) => Err(Trouble::Refused(Refusal::read(status, header, &body))),
-        None => Err(Trouble::unreadable(status, header)),
     }
 }

@@ -85,12 +85,14 @@ impl Mark {
 }
 
 impl Styled {
-    /// The stretch `from..to`, its marks cut to it.
-    pub(super) fn slice(&self, from: usize, to: usize) -> Self {
-        let inside = self
-            .marks
-            .iter()
-            .filter(|mark| mark.from < to && mark.to > from);
+    /// The stretch `from..to`, and the marks `near` it cut to it.
+    pub(super) fn slice<'a>(
+        &self,
+        from: usize,
+        to: usize,
+        near: impl Iterator<Item = &'a Mark>,
+    ) -> Self {
+        let inside = near.filter(|mark| mark.from < to && mark.to > from);
         let marks = inside.map(|mark| Mark {
             from: mark.from.max(from) - from,
             to: mark.to.min(to) - from,

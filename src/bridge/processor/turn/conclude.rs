@@ -87,8 +87,9 @@ impl Work<'_> {
             pause::begin(&self.processor.flow, error);
         }
         match error.retry() {
-            Retry::Never if self.claimed.open.is_none() => self.fail(None, error).await,
             _ if error.code == Code::AgentForgotten => self.forget(None, error).await,
+            _ if self.claimed.open.is_some() => self.unknown(error).await,
+            Retry::Never => self.fail(None, error).await,
             _ => self.again(None, false, error).await,
         }
     }
@@ -102,10 +103,11 @@ impl Work<'_> {
         self.again(end, false, error).await
     }
 
-    /// Tried again later; certainly nothing of it runs at the agent.
+    /// Tried again later; nothing of it runs at the agent, unless an attempt is left open.
     async fn again(&self, end: Option<AttemptEnd>, counts: bool, error: &Error) -> Result<()> {
         let wait = error.retry_after.unwrap_or_else(|| self.wait());
-        self.put_back(end, counts, false, wait, Some(error)).await
+        let held = end.is_none() && self.claimed.open.is_some();
+        self.put_back(end, counts, held, wait, Some(error)).await
     }
 
     /// Looked up again soon; it may be at work at the agent, so its lane stays taken.

@@ -2,6 +2,10 @@
 
 use pulldown_cmark::Alignment;
 
+/// Columns are not made wider than this on the screen; a cell that is wider pushes the others away. So
+/// one wide cell does not make every row as long.
+const WIDEST: usize = 64;
+
 /// A table whose cells are collected.
 pub(super) struct Table {
     columns: Vec<Alignment>,
@@ -60,7 +64,8 @@ impl Table {
 
     fn width(&self, column: usize) -> usize {
         let cells = self.rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| width(cell.trim())).max().unwrap_or(0)
+        let widest = cells.map(|cell| width(cell.trim())).max();
+        widest.unwrap_or(0).min(WIDEST)
     }
 
     fn line(&self, row: &[String], widths: &[usize]) -> String {

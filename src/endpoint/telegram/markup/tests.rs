@@ -75,6 +75,18 @@ fn a_table_is_drawn_in_columns() {
 }
 
 #[test]
+fn a_wide_cell_does_not_make_every_row_as_wide() {
+    let (wide, rows) = ("w".repeat(10_000), "|a|b|\n".repeat(1000));
+    let drawn = text(&format!("|{wide}|b|\n|-|-|\n{rows}"));
+    assert!(
+        drawn.starts_with(&wide)
+            && drawn
+                .ends_with("a                                                                | b")
+    );
+    assert!(drawn.len() < 100_000, "{}", drawn.len());
+}
+
+#[test]
 fn an_address_that_cannot_be_a_link_is_shown() {
     assert_eq!(
         shown("[a](b.md) [c](javascript:d)"),

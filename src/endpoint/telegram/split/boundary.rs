@@ -1,10 +1,17 @@
 //! Where a text may be cut.
 
+/// So many quotes and brackets close a sentence at most.
+const CLOSERS: usize = 8;
+
 /// Whether a sentence ends before the cut and white space follows.
 pub(super) fn is_sentence_end(before: &str, after: &str) -> bool {
-    let closed = before.trim_end_matches(['"', '\'', ')', ']', '”', '’', '»']);
-    let wide = closed.ends_with(['。', '！', '？']);
-    wide || (closed.ends_with(['.', '!', '?', '…']) && after.starts_with(char::is_whitespace))
+    let is_closer = |c: &char| matches!(c, '"' | '\'' | ')' | ']' | '”' | '’' | '»');
+    let mut last = before.chars().rev().take(CLOSERS + 1);
+    match last.find(|c| !is_closer(c)) {
+        Some('。' | '！' | '？') => true,
+        Some('.' | '!' | '?' | '…') => after.starts_with(char::is_whitespace),
+        _ => false,
+    }
 }
 
 /// Whether a cut here parts no character as a person sees it: nothing joins across it.

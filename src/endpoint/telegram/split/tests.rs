@@ -79,6 +79,13 @@ fn marks_are_counted() {
     assert_eq!(counts, [100, 100, 50]);
 }
 
+/// Looking back over all of them at each place took minutes.
+#[test]
+fn a_wall_of_quotes_is_cut_at_once() {
+    let parts = texts(&"\"".repeat(200_000));
+    assert_eq!(parts.len(), 200_000_usize.div_ceil(LONGEST));
+}
+
 fn ink(text: &str) -> String {
     text.chars().filter(|c| is_ink(*c)).collect()
 }

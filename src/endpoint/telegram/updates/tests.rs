@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::mutate::{cases, mutated_text};
 
 fn update(kind: &str, extra: &Value) -> Value {
     let mut body = json!({
@@ -219,6 +220,59 @@ proptest! {
         prop_assert!(!mixed.inbound.key.is_empty());
         if kind == "message" {
             prop_assert!(matches!(mixed.inbound.content, Content::Text(_)));
+        }
+    }
+}
+
+/// Updates as Telegram sends them.
+const SEEDS: &[&str] = &[
+    r#"{"update_id":7,"message":{"message_id":1,"date":1700000000,"from":{"id":1001,"is_bot":false,"first_name":"Ann","language_code":"en"},"chat":{"id":1001,"type":"private","first_name":"Ann"},"text":"see this 😀","entities":[{"type":"text_link","offset":4,"length":4,"url":"https://a.b/"},{"type":"bold","offset":0,"length":3}]}}"#,
+    r#"{"update_id":8,"edited_message":{"message_id":2,"date":1700000000,"edit_date":1700000009,"from":{"id":-5,"is_bot":false,"first_name":""},"chat":{"id":1001,"type":"private"},"text":"ho","quote":{"text":"hi","position":0},"reply_to_message":{"message_id":1,"date":1,"chat":{"id":1001,"type":"private"},"text":"hi"}}}"#,
+    r#"{"update_id":9,"message":{"message_id":3,"date":1700000000,"from":{"id":1001,"is_bot":false,"first_name":"Ann"},"chat":{"id":1001,"type":"private"},"caption":"look","caption_entities":[{"type":"url","offset":0,"length":4}],"document":{"file_id":"x","file_unique_id":"y","file_name":"a.pdf"}}}"#,
+    r#"{"update_id":10,"my_chat_member":{"chat":{"id":1001,"type":"private"},"from":{"id":1001,"is_bot":false,"first_name":"Ann"},"date":1,"old_chat_member":{"status":"member"},"new_chat_member":{"status":"kicked","until_date":0}}}"#,
+    r#"{"update_id":11,"message":{"message_id":4,"date":1,"chat":{"id":-100,"type":"supergroup"},"from":{"id":1,"is_bot":true,"first_name":"B"},"text":"x"}}"#,
+];
+const TOKENS: &[&str] = &[
+    "null",
+    "-1",
+    "9223372036854775807",
+    "18446744073709551616",
+    "1e400",
+    "0.5",
+    "{}",
+    "[]",
+    "\"\"",
+    "true",
+    "\\ud83d",
+    "\\ud83d\\ude00",
+    "\\u0000",
+    "65535",
+    "65536",
+    "\"text\":",
+    "\"entities\":",
+    "\"offset\":",
+    ",",
+    "\u{feff}",
+    "😀",
+];
+
+proptest! {
+    #![proptest_config(cases(512))]
+
+    /// Whatever became of an update: it is something, with the update's number, and as itself not lost.
+    #[test]
+    fn no_update_is_lost(text in mutated_text(SEEDS, TOKENS)) {
+        let Ok(update) = serde_json::from_str::<Value>(&text) else {
+            return Ok(());
+        };
+        let arrival = understand(&update, "42");
+        let inbound = arrival.inbound;
+        prop_assert!(!inbound.key.is_empty() && inbound.address.chat.parse::<i64>().is_ok());
+        if matches!(inbound.content, Content::Other(_)) {
+            prop_assert!(inbound.raw.is_some());
+            let number = number(&update).map_or("unnumbered".to_owned(), |number| number.to_string());
+            let named = inbound.key == format!("update/{number}");
+            prop_assert!(named || inbound.key.starts_with(&inbound.address.chat), "{}", inbound.key);
         }
     }
 }

@@ -344,14 +344,18 @@ pub fn due(conn: &mut Conn, now: Timestamp) -> Result<i64> {
 }
 
 /// What an earlier daemon was sending is claimable again; see [`claim`] for its unknown part. What was said
-/// later than now is due at once, and nothing later than `latest`.
+/// or claimed later than now is due at once, and nothing later than `latest`.
 pub(super) fn take_over(conn: &mut Conn, now: Timestamp, latest: i64) -> Result<()> {
     let open = replies::settled_at.is_null();
     let left = open.and(replies::state.eq(ReplyState::Sending.as_str()));
     diesel::update(replies::table.filter(left))
         .set(replies::state.eq(ReplyState::Ready.as_str()))
         .execute(conn)?;
-    diesel::update(replies::table.filter(open.and(replies::created_at.gt(now.0))))
+    let ahead = replies::created_at
+        .nullable()
+        .gt(now.0)
+        .or(replies::claimed_at.gt(now.0));
+    diesel::update(replies::table.filter(open.and(ahead)))
         .set(replies::due_at.eq(now.0))
         .execute(conn)?;
     diesel::update(replies::table.filter(open.and(replies::due_at.gt(latest))))

@@ -27,8 +27,8 @@ pub fn next_due(conn: &mut Conn, now: Timestamp) -> Result<Option<Timestamp>> {
 }
 
 /// Makes the database this daemon's: what an earlier one ran is claimable at once, and lanes are those of
-/// the present isolation. Clocks get set back: what was accepted later than now is due at once, and no
-/// other wait is longer than the longest backoff.
+/// the present isolation. Clocks get set back: what was accepted or claimed later than now is due at
+/// once, and no other wait is longer than the longest backoff.
 pub fn take_over(conn: &mut Conn, agent_wide: bool, now: Timestamp) -> Result<usize> {
     let running = turns::table.filter(
         turns::settled_at
@@ -44,7 +44,11 @@ pub fn take_over(conn: &mut Conn, agent_wide: bool, now: Timestamp) -> Result<us
         .execute(conn)?;
     let latest = now.plus(LONGEST).0;
     let open = turns::settled_at.is_null();
-    diesel::update(turns::table.filter(open.and(turns::created_at.gt(now.0))))
+    let ahead = turns::created_at
+        .nullable()
+        .gt(now.0)
+        .or(turns::claimed_at.gt(now.0));
+    diesel::update(turns::table.filter(open.and(ahead)))
         .set(turns::due_at.eq(now.0))
         .execute(conn)?;
     diesel::update(turns::table.filter(open.and(turns::due_at.gt(latest))))

@@ -233,7 +233,9 @@ impl Model {
         let all = self.tables.replies.iter_mut();
         let parked =
             all.filter(|reply| reply.conversation == conversation && reply.state == "parked");
-        parked.for_each(|reply| (reply.state, reply.due) = ("ready".into(), now));
+        parked.for_each(|reply| {
+            (reply.state, reply.due, reply.code) = ("ready".into(), now, None);
+        });
     }
 }
 

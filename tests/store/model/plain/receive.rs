@@ -175,7 +175,7 @@ impl Model {
                 self.say(new.place, None, "notice", "Nothing is running.");
             }
             Some(id) if self.ask_stop(id, "stopped", "turn.stopped") => {
-                self.say(new.place, None, "notice", "Stopped.");
+                self.say(new.place, Some(id), "notice", "Stopped.");
             }
             Some(id) => to_stop.push(id),
         }

@@ -257,7 +257,9 @@ fn judge_chat(said: &[String], wrote: &[String], codes: &[Code], ends: &mut Ends
                 repeats += 1;
             }
             None => {
-                let known = codes.iter().any(|code| text.contains(&format!("`{code}`")));
+                let known = codes
+                    .iter()
+                    .any(|code| text.ends_with(&format!(": {code}.")));
                 assert!(known, "{text:?} in {said:#?}");
                 words += 1;
             }

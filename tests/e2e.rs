@@ -7,6 +7,7 @@ mod letta_away;
 mod process;
 mod real;
 mod real_canaries;
+mod real_kills;
 mod real_people;
 mod telegram;
 mod web;

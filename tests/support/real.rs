@@ -7,14 +7,15 @@
 //! | `BROCA_TEST_FAKE_LLM` | the address of that model, with a log at `/_requests` and `/_last` |
 //! | `BROCA_TEST_LETTA_KIT` | a folder with `start.sh` and `stop.sh` |
 //! | `BROCA_TEST_LETTA_STATE` | what those take as the server's state, if it may be stopped |
+//! | `LETTA_KIT_REDIS` | `0` where the server has no Redis: it is started again as it was |
 
-use std::env;
 use std::process::{Command, Stdio};
+use std::{env, fs};
 
 use broca::http::{Call, Http};
 use serde_json::Value;
 
-use super::broca::{Broca, note};
+use super::broca::{Broca, note, until};
 use super::chat::PATIENCE;
 use super::telegram::{Sent, Telegram};
 
@@ -50,6 +51,13 @@ impl Real {
 
     /// The same, with Letta at this address.
     pub(crate) fn start_at(url: &str, isolation: &str) -> Self {
+        let real = Self::ready_at(url, isolation);
+        real.broca.start();
+        real
+    }
+
+    /// The same, but no daemon runs yet.
+    pub(crate) fn ready_at(url: &str, isolation: &str) -> Self {
         let telegram = Telegram::start();
         let agent = env::var("BROCA_TEST_LETTA_AGENT").expect("it goes with the address");
         let api = telegram.url();
@@ -63,7 +71,6 @@ impl Real {
             ".env",
             &format!("TELEGRAM_BOT_TOKEN={}\n", telegram.token()),
         );
-        broca.start();
         let tag = broca::time::Timestamp::now().0.to_string();
         Self {
             telegram,
@@ -94,16 +101,31 @@ impl Real {
 
 /// What the model says at this path; `None` where its address is not given.
 pub(crate) fn model(path: &str) -> Option<Value> {
-    let url = format!("{}{path}", env::var("BROCA_TEST_FAKE_LLM").ok()?);
+    let url = env::var("BROCA_TEST_FAKE_LLM").ok()?;
+    Some(get(&format!("{url}{path}")))
+}
+
+fn get(url: &str) -> Value {
     let call = Call {
         method: "GET".parse().expect("a method"),
-        url: &url,
+        url,
         headers: Vec::new(),
         json: None,
         patience: PATIENCE,
     };
-    let answer = Http::new(1).send(&call).expect("the model is there");
-    Some(answer.json().expect("JSON"))
+    let answer = Http::new(1).send(&call).expect("it is there");
+    answer.json().expect("JSON")
+}
+
+/// What Letta has stored of what people said to the agent, in all conversations, the latest thousand.
+pub(crate) fn stored() -> Vec<String> {
+    let agent = env::var("BROCA_TEST_LETTA_AGENT").expect("it goes with the address");
+    let url = address().expect("a Letta is there");
+    let path = format!("/v1/agents/{agent}/messages?order=desc&limit=1000");
+    let messages = get(&format!("{url}{path}"));
+    let messages = messages.as_array().expect("a list").iter();
+    let said = messages.filter(|message| message["message_type"] == "user_message");
+    said.map(|message| message["content"].to_string()).collect()
 }
 
 /// How often the model was asked with `text` as the last that was said; `None` where nobody knows.
@@ -131,5 +153,24 @@ pub(crate) fn kit(script: &str) -> Option<()> {
         .stderr(Stdio::null())
         .status();
     assert!(status.expect("the script runs").success(), "{script}");
+    Some(())
+}
+
+/// Kills the server as `kill -9` does, and it alone; `None` where it may not be touched.
+pub(crate) fn kill_letta() -> Option<()> {
+    let (_, state) = (
+        env::var("BROCA_TEST_LETTA_KIT").ok()?,
+        env::var("BROCA_TEST_LETTA_STATE").ok()?,
+    );
+    let pid = fs::read_to_string(format!("{state}/run/letta.pid")).expect("it was started");
+    let pid = pid.trim();
+    let runs = || {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains("letta")
+    };
+    assert!(runs(), "process {pid} is not Letta");
+    let killed = Command::new("kill").args(["-9", pid]).status();
+    assert!(killed.expect("there is a `kill`").success());
+    until("Letta's end", || !runs());
     Some(())
 }

@@ -4,7 +4,7 @@
 //! is told by a reply in the same commit; *silent*, which the agent chose; *kept*, in the mode `listen`;
 //! *refused*. Commands and what is only stored ask for no turn. A reply ends as *said*, or the operator sees
 //! it as failed, dropped or parked. All else is on its way, and everything on its way has a bound. So
-//! silent are, each after [`SLACK`] for what is late by a little:
+//! silent are, each after `SLACK` for what is late by a little:
 //!
 //! | [`Why`] | what | bound |
 //! |---|---|---|
@@ -18,7 +18,7 @@
 //! | `unsaid` | a reply said, with a part that was neither said nor left, or no part | none: one commit |
 //!
 //! What is on its way is read by the indexes of what is open. What is settled is read by its id, the
-//! newest [`NEWEST`] of each table or all of it.
+//! newest `NEWEST` of each table or all of it.
 
 use std::time::Duration;
 

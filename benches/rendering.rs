@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 
 use broca::endpoint::Endpoint;
 use broca::endpoint::telegram::{Settings, Telegram};
-use broca::error::Result;
 use broca::message::{Address, Outbound, ReplyKind};
-use broca::shelf::{Keep, Kept, Shelf};
+use broca::shelf::NoShelf;
 
 /// Sizes in bytes; the last two tell how the time grows.
 const SIZES: [usize; 4] = [1_000, 20_000, 100_000, 200_000];
@@ -142,37 +141,4 @@ fn measure(bot: &Telegram, text: &str) -> (Duration, usize) {
         best = best.min(start.elapsed());
     }
     (best, parts)
-}
-
-/// Rendering remembers nothing.
-struct NoShelf;
-
-impl Shelf for NoShelf {
-    fn add(&self, _: &str, key: &str, value: &str, _: Keep) -> Result<(Kept, bool)> {
-        let (key, value) = (key.to_owned(), value.to_owned());
-        Ok((
-            Kept {
-                number: 1,
-                key,
-                value,
-            },
-            true,
-        ))
-    }
-
-    fn put(&self, _: &str, _: &str, _: &str, _: Keep) -> Result<()> {
-        Ok(())
-    }
-
-    fn get(&self, _: &str, _: &str) -> Result<Option<Kept>> {
-        Ok(None)
-    }
-
-    fn after(&self, _: &str, _: i64, _: usize) -> Result<Vec<Kept>> {
-        Ok(Vec::new())
-    }
-
-    fn remove(&self, _: &str, _: &str) -> Result<()> {
-        Ok(())
-    }
 }

@@ -41,3 +41,37 @@ pub trait Shelf: Send + Sync {
     /// Takes the key's value away, if there is one.
     fn remove(&self, drawer: &str, key: &str) -> Result<()>;
 }
+
+/// A shelf that remembers nothing, for an endpoint that is only looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct NoShelf;
+
+impl Shelf for NoShelf {
+    fn add(&self, _: &str, key: &str, value: &str, _: Keep) -> Result<(Kept, bool)> {
+        let number = Timestamp::now().0;
+        Ok((
+            Kept {
+                number,
+                key: key.to_owned(),
+                value: value.to_owned(),
+            },
+            true,
+        ))
+    }
+
+    fn put(&self, _: &str, _: &str, _: &str, _: Keep) -> Result<()> {
+        Ok(())
+    }
+
+    fn get(&self, _: &str, _: &str) -> Result<Option<Kept>> {
+        Ok(None)
+    }
+
+    fn after(&self, _: &str, _: i64, _: usize) -> Result<Vec<Kept>> {
+        Ok(Vec::new())
+    }
+
+    fn remove(&self, _: &str, _: &str) -> Result<()> {
+        Ok(())
+    }
+}

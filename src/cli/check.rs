@@ -11,7 +11,7 @@ use crate::config::Mode;
 use crate::endpoint::{KINDS, Kind, Opening};
 use crate::error::{Code, Error, Result};
 use crate::server::Server;
-use crate::shelf::{Keep, Kept, Shelf};
+use crate::shelf::NoShelf;
 use crate::store::report::silent::{self, Bounds, Span};
 use crate::store::{Conn, is_postgres};
 use crate::time::Timestamp;
@@ -205,37 +205,4 @@ fn listen(instance: &Instance) -> Result<String> {
             Error::new(Code::Io, format!("cannot listen on `{address}`: {error}"))
                 .hint("set `http.listen` to a free port")
         })
-}
-
-/// An endpoint that is only checked remembers nothing.
-struct NoShelf;
-
-impl Shelf for NoShelf {
-    fn add(&self, _: &str, key: &str, value: &str, _: Keep) -> Result<(Kept, bool)> {
-        let number = Timestamp::now().0;
-        Ok((
-            Kept {
-                number,
-                key: key.to_owned(),
-                value: value.to_owned(),
-            },
-            true,
-        ))
-    }
-
-    fn put(&self, _: &str, _: &str, _: &str, _: Keep) -> Result<()> {
-        Ok(())
-    }
-
-    fn get(&self, _: &str, _: &str) -> Result<Option<Kept>> {
-        Ok(None)
-    }
-
-    fn after(&self, _: &str, _: i64, _: usize) -> Result<Vec<Kept>> {
-        Ok(Vec::new())
-    }
-
-    fn remove(&self, _: &str, _: &str) -> Result<()> {
-        Ok(())
-    }
 }

@@ -22,7 +22,7 @@ pub(super) mod fence;
 mod waiting;
 
 pub use attempt::{AttemptEnd, AttemptState, begin, end, next_attempt, open_attempt};
-pub use waiting::{expire, next_due, notice, take_over};
+pub use waiting::{expire, is_waited_for, next_due, notice, take_over};
 
 use alias::{busy, earlier};
 use fence::{held_by, idle};
@@ -305,20 +305,6 @@ pub fn settle(
     let (kind, texts) = words_of(ending);
     say(conn, claimed, kind, texts, now)?;
     Ok(true)
-}
-
-/// Whether another turn may wait for the end of this one, which has come.
-///
-/// Asked in the transaction that settles, and on a server no claim runs meanwhile: so one that came before saw
-/// the lane taken and is told, or one that comes later sees it free.
-pub fn is_waited_for(conn: &mut Conn, claimed: &Claimed, agent_wide: bool) -> Result<bool> {
-    conn.alone("turns")?;
-    let open = turns::table.filter(turns::settled_at.is_null());
-    if agent_wide {
-        return Ok(on!(conn, diesel::select(exists(open)).get_result(conn))?);
-    }
-    let beside = open.filter(turns::conversation.eq(claimed.conversation));
-    Ok(on!(conn, diesel::select(exists(beside)).get_result(conn))?)
 }
 
 /// What the person gets to read at the end.

@@ -15,7 +15,7 @@ use super::super::kept::on;
 use super::super::schema::turns;
 use super::super::state::{self, TurnState};
 use super::super::{Conn, outbox};
-use super::{AttemptEnd, AttemptState, end, lane, open_attempt};
+use super::{AttemptEnd, AttemptState, Claimed, end, lane, open_attempt};
 
 /// When the next waiting turn is due, if one waits for its time.
 pub fn next_due(conn: &mut Conn, now: Timestamp) -> Result<Option<Timestamp>> {
@@ -24,6 +24,20 @@ pub fn next_due(conn: &mut Conn, now: Timestamp) -> Result<Option<Timestamp>> {
         .select(diesel::dsl::min(turns::due_at));
     let due: Option<i64> = on!(conn, due.first(conn))?;
     Ok(due.map(Timestamp))
+}
+
+/// Whether another turn may wait for the end of this one, which has come.
+///
+/// Asked in the transaction that settles, and on a server no claim runs meanwhile: so one that came before saw
+/// the lane taken and is told, or one that comes later sees it free.
+pub fn is_waited_for(conn: &mut Conn, claimed: &Claimed, agent_wide: bool) -> Result<bool> {
+    conn.alone("turns")?;
+    let open = turns::table.filter(turns::settled_at.is_null());
+    if agent_wide {
+        return Ok(on!(conn, diesel::select(exists(open)).get_result(conn))?);
+    }
+    let beside = open.filter(turns::conversation.eq(claimed.conversation));
+    Ok(on!(conn, diesel::select(exists(beside)).get_result(conn))?)
 }
 
 /// Makes the database this daemon's: what an earlier one ran is claimable at once, and lanes are those of

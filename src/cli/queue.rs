@@ -4,7 +4,8 @@ use clap::ValueEnum;
 
 use crate::config::{Isolation, Mode};
 use crate::store::change::Change;
-use crate::store::report::{self, TurnDetail};
+use crate::store::report;
+use crate::store::report::trace::Trace;
 use crate::store::state::TurnState;
 
 use super::confirm::confirm;
@@ -87,7 +88,7 @@ pub(super) fn run(instance: &Instance, command: &Command, as_json: bool) -> anyh
             list(instance, state.map(Into::into), *all, *limit, as_json)
         }
         Command::Show { turn } => {
-            show(&instance.read(|conn| report::turn(conn, *turn))?, as_json);
+            show(&super::trace::of_turn(instance, *turn)?, as_json);
             Ok(())
         }
         Command::Retry { turns, state } => retry(instance, turns, state.map(Into::into), as_json),
@@ -156,39 +157,36 @@ fn list(
     Ok(())
 }
 
-fn show(detail: &TurnDetail, as_json: bool) {
+/// The same as `broca trace`, with whole texts and without the steps between.
+fn show(trace: &Trace, as_json: bool) {
     if as_json {
-        say_json(detail);
+        say_json(trace);
         return;
     }
-    let turn = &detail.turn;
-    say(format!(
-        "turn {}: {}, {}, conversation {}",
-        turn.id, turn.state, turn.endpoint, turn.conversation
-    ));
-    if let (Some(code), Some(error)) = (&turn.code, &turn.error) {
-        say(format!("  {code}: {error}"));
-    }
-    for message in &detail.messages {
+    if let Some(turn) = &trace.turn {
         say(format!(
-            "  message, {}: {}",
-            ago(message.received_at),
-            message.text.as_deref().unwrap_or("")
+            "turn {}: {}, {}, conversation {}",
+            turn.id, turn.state, trace.address.endpoint, trace.conversation
         ));
+        if let (Some(code), Some(error)) = (&turn.code, &turn.error) {
+            say(format!("  {code}: {error}"));
+        }
     }
-    for attempt in &detail.tries {
-        let why = attempt
-            .code
-            .as_deref()
-            .map_or(String::new(), |code| format!(" ({code})"));
+    for message in &trace.messages {
+        let text = message.text.as_deref().unwrap_or_default();
+        say(format!("  message, {}: {text}", ago(message.received_at)));
+    }
+    for attempt in &trace.attempts {
+        let why = attempt.code.as_ref().map(|code| format!(" ({code})"));
         say(format!(
-            "  attempt {}, {}: {}{why}",
+            "  attempt {}, {}: {}{}",
             attempt.id,
             ago(attempt.created_at),
-            attempt.state
+            attempt.state,
+            why.unwrap_or_default()
         ));
     }
-    for reply in &detail.replies {
+    for reply in trace.replies.iter().map(|reply| &reply.row) {
         say(format!(
             "  {}, {}, {}: {}",
             reply.kind,

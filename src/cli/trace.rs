@@ -1,7 +1,8 @@
 //! `broca trace`: the whole way of a message.
 
+use crate::error::Result;
 use crate::store::report::silent::Bounds;
-use crate::store::report::trace::{Subject, trace};
+use crate::store::report::trace::{self, Subject, Trace};
 use crate::time::Timestamp;
 
 use super::instance::Instance;
@@ -36,18 +37,27 @@ impl Args {
 
 /// Shows it.
 pub(super) fn run(instance: &Instance, args: &Args, as_json: bool) -> anyhow::Result<()> {
-    let (bounds, now) = (Bounds::of(&instance.config), Timestamp::now());
-    let trace = instance.read(|conn| trace(conn, args.subject(), &bounds, now))?;
+    let trace = of(instance, args.subject())?;
     if as_json {
         say_json(&trace);
         return Ok(());
     }
     let events = events::of(&trace);
-    for line in lines::head(&trace, now, width()) {
+    for line in lines::head(&trace, Timestamp::now(), width()) {
         say(line);
     }
     for line in lines::timeline(&events, width()) {
         say(line);
     }
     Ok(())
+}
+
+/// The whole way of a turn.
+pub(super) fn of_turn(instance: &Instance, turn: i64) -> Result<Trace> {
+    of(instance, Subject::Turn(turn))
+}
+
+fn of(instance: &Instance, subject: Subject) -> Result<Trace> {
+    let (bounds, now) = (Bounds::of(&instance.config), Timestamp::now());
+    instance.read(|conn| trace::trace(conn, subject, &bounds, now))
 }

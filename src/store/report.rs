@@ -12,8 +12,8 @@ use crate::time::Timestamp;
 use super::Conn;
 use super::people;
 use super::schema::{
-    agent_ids, attempts, conversations, messages, parts, people as persons, profiles, refusals,
-    replies, turns,
+    agent_ids, conversations, messages, parts, people as persons, profiles, refusals, replies,
+    turns,
 };
 use super::state::{ReplyState, TurnState};
 
@@ -23,10 +23,7 @@ pub mod trace;
 
 use silent::{Bounds, Silence, Span};
 
-pub use rows::{
-    AttemptRow, ConversationRow, Line, MessageRow, ProfileRow, ReplyRow, TurnDetail, TurnRow,
-    UserRow,
-};
+pub use rows::{ConversationRow, Line, MessageRow, ProfileRow, TurnRow, UserRow};
 
 /// How much there is.
 #[derive(Debug, Serialize)]
@@ -132,56 +129,6 @@ pub fn turns(
         query = query.filter(turns::settled_at.is_null());
     }
     Ok(query.load(conn)?)
-}
-
-/// One turn with all that belongs to it.
-pub fn turn(conn: &mut Conn, id: i64) -> Result<TurnDetail> {
-    let turn: Option<TurnRow> = turns::table.find(id).select(TURN).first(conn).optional()?;
-    let turn = turn.ok_or_else(|| Error::new(Code::NotFound, format!("there is no turn {id}")))?;
-    let messages = messages::table
-        .filter(messages::turn.eq(id))
-        .order(messages::id)
-        .select((
-            messages::id,
-            messages::key,
-            messages::kind,
-            messages::text,
-            messages::received_at,
-        ))
-        .load(conn)?;
-    let tries = attempts::table
-        .filter(attempts::turn.eq(id))
-        .order(attempts::id)
-        .select((
-            attempts::id,
-            attempts::conversation,
-            attempts::otids,
-            attempts::state,
-            attempts::code,
-            attempts::error,
-            attempts::created_at,
-            attempts::ended_at,
-        ))
-        .load(conn)?;
-    let replies = replies::table
-        .filter(replies::turn.eq(id))
-        .order(replies::id)
-        .select((
-            replies::id,
-            replies::kind,
-            replies::text,
-            replies::state,
-            replies::last_code,
-            replies::created_at,
-            replies::settled_at,
-        ))
-        .load(conn)?;
-    Ok(TurnDetail {
-        turn,
-        messages,
-        tries,
-        replies,
-    })
 }
 
 /// How much there is, and what of the newest is silent.

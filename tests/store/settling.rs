@@ -25,8 +25,8 @@ fn stale_and_fresh(db: &mut Database) -> (Claimed, Claimed) {
 }
 
 fn attempts(db: &mut Database, turn: i64) -> Vec<String> {
-    let turn = broca::store::report::turn(&mut db.conn, turn).expect("it is read");
-    turn.tries.into_iter().map(|one| one.state).collect()
+    let attempts = db.trace(turn).attempts.into_iter();
+    attempts.map(|one| one.state).collect()
 }
 
 #[test]
@@ -141,9 +141,9 @@ fn only_what_the_agent_reported_counts_as_a_failure() {
             back.counts = counts;
             back.error = Some((Code::AgentFailed, "no model".to_owned()));
             assert!(db.put_back(&claimed, &back));
-            let row = broca::store::report::turn(&mut db.conn, turn).expect("it is read");
-            assert_eq!(row.turn.failures, failures);
-            assert_eq!(row.turn.code.as_deref(), Some("agent.failed"));
+            let row = db.trace(turn).turn.expect("it is of a turn");
+            assert_eq!(row.failures, failures);
+            assert_eq!(row.code.as_deref(), Some("agent.failed"));
         }
         let claimed = db.claim().remove(0);
         let now = db.now;

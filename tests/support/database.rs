@@ -11,6 +11,7 @@ use broca::secret::Secret;
 use broca::store::accept::{Accepted, Entry, Rules, Wish, accept};
 use broca::store::queue::{self, Claimed, Ending, PutBack, Scope};
 use broca::store::report::silent::Bounds;
+use broca::store::report::trace::{Subject, Trace, trace};
 use broca::store::{Conn, Store, in_transaction, outbox};
 use broca::time::Timestamp;
 
@@ -215,8 +216,14 @@ impl Database {
 
     /// A turn's state and latest code.
     pub(crate) fn state(&mut self, turn: i64) -> (String, Option<String>) {
-        let turn = broca::store::report::turn(&mut self.conn, turn).expect("it is there");
-        (turn.turn.state, turn.turn.code)
+        let turn = self.trace(turn).turn.expect("it is of a turn");
+        (turn.state, turn.code)
+    }
+
+    /// A turn's whole way.
+    pub(crate) fn trace(&mut self, turn: i64) -> Trace {
+        let now = self.now;
+        trace(&mut self.conn, Subject::Turn(turn), &BOUNDS, now).expect("it is there")
     }
 
     /// The texts of all replies, oldest first, with their states.

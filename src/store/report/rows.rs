@@ -6,6 +6,8 @@ use serde::Serialize;
 use crate::message::Address;
 use crate::time::Timestamp;
 
+use super::super::schema::messages;
+
 /// A turn in a list.
 #[derive(Debug, Serialize, Queryable)]
 pub struct TurnRow {
@@ -37,22 +39,9 @@ pub struct TurnRow {
     pub error: Option<String>,
 }
 
-/// A turn with all that belongs to it.
-#[derive(Debug, Serialize)]
-pub struct TurnDetail {
-    /// The turn.
-    #[serde(flatten)]
-    pub turn: TurnRow,
-    /// Its messages.
-    pub messages: Vec<MessageRow>,
-    /// Its attempts.
-    pub tries: Vec<AttemptRow>,
-    /// Its replies.
-    pub replies: Vec<ReplyRow>,
-}
-
 /// A message.
-#[derive(Debug, Serialize, Queryable)]
+#[derive(Debug, Serialize, Queryable, Selectable)]
+#[diesel(table_name = messages)]
 pub struct MessageRow {
     /// Its id.
     pub id: i64,
@@ -64,46 +53,6 @@ pub struct MessageRow {
     pub text: Option<String>,
     /// Unix milliseconds.
     pub received_at: i64,
-}
-
-/// An attempt.
-#[derive(Debug, Serialize, Queryable)]
-pub struct AttemptRow {
-    /// Its id.
-    pub id: i64,
-    /// The conversation at the agent.
-    pub conversation: String,
-    /// Its idempotency ids, a JSON list.
-    pub otids: String,
-    /// How it ended, or `open`.
-    pub state: String,
-    /// Why, if it failed.
-    pub code: Option<String>,
-    /// The words of that.
-    pub error: Option<String>,
-    /// Unix milliseconds.
-    pub created_at: i64,
-    /// Unix milliseconds.
-    pub ended_at: Option<i64>,
-}
-
-/// A reply.
-#[derive(Debug, Serialize, Queryable)]
-pub struct ReplyRow {
-    /// Its id.
-    pub id: i64,
-    /// `answer`, `notice`, `error` or `operator`.
-    pub kind: String,
-    /// Markdown.
-    pub text: String,
-    /// Where it is.
-    pub state: String,
-    /// Why it waits or failed.
-    pub code: Option<String>,
-    /// Unix milliseconds.
-    pub created_at: i64,
-    /// Unix milliseconds.
-    pub settled_at: Option<i64>,
 }
 
 /// A person in a list.

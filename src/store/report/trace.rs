@@ -12,6 +12,10 @@ use super::super::{Conn, people as persons};
 use super::MessageRow;
 use super::silent::{self, Bounds, Silence, Span};
 
+mod rows;
+
+pub use rows::{AttemptStep, PartStep, ReplyColumns, ReplyStep, TurnStep, Writer};
+
 /// What is traced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
@@ -44,133 +48,6 @@ pub struct Trace {
     pub ended_at: Option<i64>,
     /// What of it is silent.
     pub silences: Vec<Silence>,
-}
-
-/// Who wrote.
-#[derive(Debug, Serialize, Queryable)]
-pub struct Writer {
-    /// The person's id here.
-    pub user: i64,
-    /// How they are called.
-    pub name: String,
-    /// Their id on the endpoint.
-    pub user_id: String,
-    /// Their handle.
-    pub username: Option<String>,
-}
-
-/// A turn, with all that decides what becomes of it. Times are unix milliseconds.
-#[derive(Debug, Serialize, Queryable)]
-pub struct TurnStep {
-    /// Its id.
-    pub id: i64,
-    /// What it is answered in order with.
-    pub lane: String,
-    /// The mode it was accepted under.
-    pub mode: String,
-    /// Where it is.
-    pub state: String,
-    /// How often it was claimed.
-    pub claims: i64,
-    /// How often since its last outcome.
-    pub barren: i32,
-    /// Failures that the agent reported.
-    pub failures: i32,
-    /// Whether an attempt may be at work although it waits.
-    pub held: bool,
-    /// Whether it is to be stopped.
-    pub stop_asked: bool,
-    /// When it was accepted, or retried.
-    pub created_at: i64,
-    /// When it may be claimed.
-    pub due_at: i64,
-    /// When it last was.
-    pub claimed_at: Option<i64>,
-    /// When its person was told that it waits.
-    pub noticed_at: Option<i64>,
-    /// When it was settled.
-    pub settled_at: Option<i64>,
-    /// Why it waits or failed.
-    pub code: Option<String>,
-    /// The words of that.
-    pub error: Option<String>,
-}
-
-/// A sending to the agent; not what was sent.
-#[derive(Debug, Serialize)]
-pub struct AttemptStep {
-    /// Its id.
-    pub id: i64,
-    /// The claim it belongs to.
-    pub claim: i64,
-    /// The conversation at the agent.
-    pub conversation: String,
-    /// What the agent knows its messages by.
-    pub otids: Vec<String>,
-    /// How it ended, or `open`.
-    pub state: String,
-    /// Why, if it failed.
-    pub code: Option<String>,
-    /// The words of that.
-    pub error: Option<String>,
-    /// When it began.
-    pub created_at: i64,
-    /// When it ended.
-    pub ended_at: Option<i64>,
-}
-
-/// A reply on its way.
-#[derive(Debug, Serialize)]
-pub struct ReplyStep {
-    /// The reply.
-    #[serde(flatten)]
-    pub row: ReplyColumns,
-    /// Its parts, once it was claimed.
-    pub parts: Vec<PartStep>,
-}
-
-/// A reply's own columns.
-#[derive(Debug, Serialize, Queryable)]
-pub struct ReplyColumns {
-    /// Its id.
-    pub id: i64,
-    /// `answer`, `notice`, `error` or `operator`.
-    pub kind: String,
-    /// Markdown.
-    pub text: String,
-    /// Where it is.
-    pub state: String,
-    /// How often it was claimed.
-    pub claims: i64,
-    /// Times it could not be sent.
-    pub failures: i32,
-    /// When it was said by the agent, Broca or the operator.
-    pub created_at: i64,
-    /// When it may be sent.
-    pub due_at: i64,
-    /// When it was last claimed.
-    pub claimed_at: Option<i64>,
-    /// When it was settled.
-    pub settled_at: Option<i64>,
-    /// Why it waits or failed.
-    pub code: Option<String>,
-    /// The words of that.
-    pub error: Option<String>,
-}
-
-/// What one `send` takes.
-#[derive(Debug, Serialize, Queryable)]
-pub struct PartStep {
-    /// Its place, from 0.
-    pub place: i32,
-    /// `planned`, `sending`, `said` or `unknowable`.
-    pub state: String,
-    /// How often it was sent again although it may have arrived.
-    pub repeats: i32,
-    /// What the network calls it.
-    pub receipt: Option<String>,
-    /// When the network confirmed it.
-    pub said_at: Option<i64>,
 }
 
 /// The whole way of `subject`.
@@ -238,15 +115,18 @@ fn of_turn(conn: &mut Conn, id: i64) -> Result<Trace> {
         .optional()?;
     let (conversation, profile) = place.ok_or_else(|| unknown("turn", id))?;
     let mut trace = Trace::new(conn, conversation, Some(profile))?;
-    trace.turn = Some(turn_step(conn, id)?);
+    trace.turn = Some(row.select(TurnStep::as_select()).first(conn)?);
     trace.messages = messages::table
         .filter(messages::turn.eq(id))
         .order(messages::id)
-        .select(MESSAGE)
+        .select(MessageRow::as_select())
         .load(conn)?;
     trace.attempts = attempts_of(conn, id)?;
     let said = replies::table.filter(replies::turn.eq(id));
-    let said = said.order(replies::id).select(REPLY).load(conn)?;
+    let said = said
+        .order(replies::id)
+        .select(ReplyColumns::as_select())
+        .load(conn)?;
     trace.replies = with_parts(conn, said)?;
     Ok(trace)
 }
@@ -269,14 +149,20 @@ fn of_message(conn: &mut Conn, id: i64) -> Result<Trace> {
         return of_turn(conn, turn);
     }
     let mut trace = Trace::new(conn, conversation, Some(profile))?;
-    trace.messages = messages::table.find(id).select(MESSAGE).load(conn)?;
+    trace.messages = messages::table
+        .find(id)
+        .select(MessageRow::as_select())
+        .load(conn)?;
     let said = replies::table
         .filter(replies::conversation.eq(conversation))
         .filter(replies::turn.is_null().and(replies::created_at.eq(at)))
         .filter(replies::kind.eq("notice"));
     let is_command = trace.messages.iter().any(|one| one.kind == "command");
     if is_command {
-        let said = said.order(replies::id).select(REPLY).load(conn)?;
+        let said = said
+            .order(replies::id)
+            .select(ReplyColumns::as_select())
+            .load(conn)?;
         trace.replies = with_parts(conn, said)?;
     }
     Ok(trace)
@@ -293,7 +179,10 @@ fn of_reply(conn: &mut Conn, id: i64) -> Result<Trace> {
         return of_turn(conn, turn);
     }
     let mut trace = Trace::new(conn, conversation, None)?;
-    let said = replies::table.find(id).select(REPLY).load(conn)?;
+    let said = replies::table
+        .find(id)
+        .select(ReplyColumns::as_select())
+        .load(conn)?;
     trace.replies = with_parts(conn, said)?;
     Ok(trace)
 }
@@ -307,30 +196,6 @@ fn writer(conn: &mut Conn, profile: i64) -> Result<Writer> {
             people::name,
             profiles::user_id,
             profiles::username,
-        ))
-        .first(conn)?)
-}
-
-fn turn_step(conn: &mut Conn, id: i64) -> Result<TurnStep> {
-    Ok(turns::table
-        .find(id)
-        .select((
-            turns::id,
-            turns::lane,
-            turns::mode,
-            turns::state,
-            turns::claim,
-            turns::barren,
-            turns::failures,
-            turns::held,
-            turns::stop_asked,
-            turns::created_at,
-            turns::due_at,
-            turns::claimed_at,
-            turns::noticed_at,
-            turns::settled_at,
-            turns::last_code,
-            turns::last_error,
         ))
         .first(conn)?)
 }
@@ -371,63 +236,13 @@ fn attempts_of(conn: &mut Conn, turn: i64) -> Result<Vec<AttemptStep>> {
     Ok(rows.into_iter().map(step).collect())
 }
 
-const MESSAGE: (
-    messages::id,
-    messages::key,
-    messages::kind,
-    messages::text,
-    messages::received_at,
-) = (
-    messages::id,
-    messages::key,
-    messages::kind,
-    messages::text,
-    messages::received_at,
-);
-
-type ReplySelection = (
-    replies::id,
-    replies::kind,
-    replies::text,
-    replies::state,
-    replies::claim,
-    replies::failures,
-    replies::created_at,
-    replies::due_at,
-    replies::claimed_at,
-    replies::settled_at,
-    replies::last_code,
-    replies::last_error,
-);
-
-const REPLY: ReplySelection = (
-    replies::id,
-    replies::kind,
-    replies::text,
-    replies::state,
-    replies::claim,
-    replies::failures,
-    replies::created_at,
-    replies::due_at,
-    replies::claimed_at,
-    replies::settled_at,
-    replies::last_code,
-    replies::last_error,
-);
-
 fn with_parts(conn: &mut Conn, rows: Vec<ReplyColumns>) -> Result<Vec<ReplyStep>> {
     rows.into_iter()
         .map(|row| {
             let parts = parts::table
                 .filter(parts::reply.eq(row.id))
                 .order(parts::place)
-                .select((
-                    parts::place,
-                    parts::state,
-                    parts::repeats,
-                    parts::receipt,
-                    parts::said_at,
-                ))
+                .select(PartStep::as_select())
                 .load(conn)?;
             Ok(ReplyStep { row, parts })
         })

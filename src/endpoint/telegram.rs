@@ -34,6 +34,7 @@ mod turnstile;
 mod typing;
 mod updates;
 mod wording;
+mod written;
 
 pub use settings::{Access, Settings, Who};
 

@@ -1,24 +1,13 @@
 //! Updates into messages. Pure, and no update can fail another: what cannot be decoded is passed on
 //! raw.
 
-use frankenstein::types::{ChatType, Message, User};
+use frankenstein::types::User;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::wording;
+use super::written::{READ, Written};
 use crate::message::{Address, Content, Inbound, Sender, Standing};
-
-/// Keys of a message that are read, and without which it is nothing.
-const NEEDED: &[&str] = &[
-    "message_id",
-    "from",
-    "chat",
-    "date",
-    "edit_date",
-    "text",
-    "caption",
-];
-/// Keys that are read too, but rather left out than the message lost.
-const USEFUL: &[&str] = &["entities", "caption_entities", "quote", "reply_to_message"];
 
 /// An update, understood as far as can be.
 #[derive(Debug)]
@@ -43,7 +32,7 @@ pub(super) fn understand(update: &Value, account: &str) -> Arrival {
     let (kind, body) = kind_of(update);
     let edited = kind == "edited_message";
     let known = match kind {
-        "message" | "edited_message" => body.as_object().and_then(|raw| message(raw, edited)),
+        "message" | "edited_message" => message(body, edited),
         "my_chat_member" => member(body),
         _ => None,
     };
@@ -106,31 +95,31 @@ fn kind_of(update: &Value) -> (&str, &Value) {
         .map_or(("nothing", &Value::Null), |(name, body)| (name, body))
 }
 
-fn message(raw: &Map<String, Value>, edited: bool) -> Option<Known> {
-    let message = decode(raw)?;
-    let (chat, number) = (message.chat.id, i64::from(message.message_id));
+fn message(body: &Value, edited: bool) -> Option<Known> {
+    let raw = body.as_object()?;
+    let message = Written::read(body)?;
+    let (chat, number) = (message.chat.id, message.message_id);
     let mut key = format!("{chat}/{number}");
     let content = content(&message, raw, &key, edited);
     if edited {
         key = format!("{key}/{}", message.edit_date.unwrap_or(message.date));
     }
-    let plain =
-        matches!(content, Content::Text(_)) && raw.keys().all(|key| NEEDED.contains(&&**key));
+    let plain = matches!(content, Content::Text(_)) && raw.keys().all(|key| READ.contains(&&**key));
     Some(Known {
         key: Some(key),
         chat,
-        from: message.from.as_deref().map(sender).unwrap_or_default(),
         says_more: !plain,
         date: message.date,
         number,
         length: message.text.as_deref().map_or(0, super::styled::utf16),
+        from: message.from.as_ref().map(sender).unwrap_or_default(),
         content,
     })
 }
 
-fn content(message: &Message, raw: &Map<String, Value>, key: &str, edited: bool) -> Content {
-    if message.chat.type_field != ChatType::Private {
-        return Content::Other("group message".to_owned());
+fn content(message: &Written, raw: &Map<String, Value>, key: &str, edited: bool) -> Content {
+    if message.chat.kind != "private" {
+        return Content::Other(format!("{} message", message.chat.kind));
     }
     if message.from.as_ref().is_none_or(|from| from.is_bot) {
         return Content::Other("message of a bot".to_owned());
@@ -143,24 +132,6 @@ fn content(message: &Message, raw: &Map<String, Value>, key: &str, edited: bool)
         },
         (None, _) => Content::Other(wording::kind(raw)),
     }
-}
-
-/// The message, from the keys that are read; a new kind of value in another harms nothing.
-fn decode(raw: &Map<String, Value>) -> Option<Message> {
-    let read = |keys: &[&[&str]]| serde_json::from_value(Value::Object(pick(raw, keys))).ok();
-    read(&[NEEDED, USEFUL]).or_else(|| read(&[NEEDED]))
-}
-
-fn pick(raw: &Map<String, Value>, keys: &[&[&str]]) -> Map<String, Value> {
-    let wanted = |key: &str| keys.iter().any(|keys| keys.contains(&key));
-    let picked = raw.iter().filter(|(key, _)| wanted(key));
-    let picked = picked.map(|(key, value)| match value {
-        Value::Object(reply) if key == "reply_to_message" => {
-            (key.clone(), Value::Object(pick(reply, &[NEEDED])))
-        }
-        value => (key.clone(), value.clone()),
-    });
-    picked.collect()
 }
 
 /// The person blocked the bot or came back.
@@ -185,7 +156,7 @@ fn ends(body: &Value) -> (i64, Sender) {
     let from = ["/from", "/user"]
         .iter()
         .find_map(|path| body.pointer(path));
-    let from = from.and_then(|from| serde_json::from_value::<User>(from.clone()).ok());
+    let from = from.and_then(|from| User::deserialize(from).ok());
     let from = from.as_ref().map(sender).unwrap_or_default();
     let chat = ["/chat/id", "/message/chat/id", "/from/id", "/user/id"];
     let chat = chat.iter().find_map(|path| body.pointer(path)?.as_i64());

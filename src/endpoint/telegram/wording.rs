@@ -1,7 +1,9 @@
 //! A Telegram message as text for the agent.
 
-use frankenstein::types::{Message, MessageEntity, MessageEntityType};
+use frankenstein::types::{MessageEntity, MessageEntityType};
 use serde_json::{Map, Value};
+
+use super::written::Written;
 
 /// How much of the message that is replied to is quoted, in characters.
 const QUOTED: usize = 300;
@@ -48,11 +50,11 @@ const COMMON: &[&str] = &[
 
 /// The message's text: what is replied to in `>` lines, what is attached in brackets, the addresses
 /// behind words kept. `None` where nobody wrote anything.
-pub(super) fn words(message: &Message, raw: &Map<String, Value>) -> Option<String> {
+pub(super) fn words(message: &Written, raw: &Map<String, Value>) -> Option<String> {
     let body = match (&message.text, &message.caption) {
-        (Some(text), _) => with_links(text, message.entities.as_deref()),
+        (Some(text), _) => with_links(text, &message.entities),
         (None, Some(caption)) => {
-            let caption = with_links(caption, message.caption_entities.as_deref());
+            let caption = with_links(caption, &message.caption_entities);
             format!("[{}] {caption}", attachment(raw))
         }
         (None, None) => return None,
@@ -89,11 +91,10 @@ fn attachment(raw: &Map<String, Value>) -> String {
 }
 
 /// What the person replies to: the words they picked, else the message's beginning.
-fn quoted(message: &Message, raw: &Map<String, Value>) -> Option<String> {
-    let reply = message.reply_to_message.as_deref();
+fn quoted(message: &Written, raw: &Map<String, Value>) -> Option<String> {
     let picked = message.quote.as_ref().map(|quote| quote.text.clone());
     let whole = || {
-        let reply = reply?;
+        let reply = message.reply_to_message.as_ref()?;
         let text = reply.text.as_ref().or(reply.caption.as_ref());
         let bare = || {
             Some(format!(
@@ -117,10 +118,10 @@ fn quoted(message: &Message, raw: &Map<String, Value>) -> Option<String> {
 }
 
 /// `text` with each address that hides behind words written out, as Markdown does.
-fn with_links(text: &str, entities: Option<&[MessageEntity]>) -> String {
+fn with_links(text: &str, entities: &[MessageEntity]) -> String {
     let mut out = String::with_capacity(text.len());
     let mut done = 0;
-    for entity in entities.unwrap_or_default() {
+    for entity in entities {
         let Some((from, to, url)) = link(text, entity).filter(|(from, ..)| *from >= done) else {
             continue;
         };

@@ -118,7 +118,7 @@ fn what_is_not_carried_is_named_and_kept_raw() {
         ),
         (
             json!({"text": "x", "chat": {"id": 5, "type": "planet"}}),
-            "message",
+            "planet message",
         ),
     ] {
         let inbound = read(&extra);

@@ -126,7 +126,7 @@ CREATE TABLE replies (
     due_at       BIGINT NOT NULL,
     -- When it was last claimed.
     claimed_at   BIGINT,
-    send_key     TEXT UNIQUE,
+    send_key     TEXT,
     last_code    TEXT,
     last_error   TEXT,
     created_at   BIGINT NOT NULL,
@@ -137,6 +137,7 @@ CREATE INDEX replies_open ON replies (conversation, id) WHERE settled_at IS NULL
 CREATE INDEX replies_order ON replies (id) WHERE settled_at IS NULL;
 CREATE UNIQUE INDEX replies_sending ON replies (conversation) WHERE state = 'sending';
 CREATE INDEX replies_turn ON replies (turn);
+CREATE UNIQUE INDEX replies_send_key ON replies (send_key) WHERE send_key IS NOT NULL;
 
 -- A piece of a reply that one `send` takes.
 CREATE TABLE parts (

@@ -1,5 +1,7 @@
 -- Times are unix milliseconds (UTC). What is unsettled has no `settled_at`: every index that serves
 -- the flow covers only those rows, so that a long history costs nothing.
+--
+-- Checks say `OR` where `IN` would do: of a list of more than two SQLite makes a table at each write.
 
 -- A human.
 CREATE TABLE people (
@@ -44,9 +46,10 @@ CREATE TABLE turns (
     endpoint     TEXT NOT NULL,
     -- What is answered in order: `c<conversation>`, or `agent` where turns touch the whole agent.
     lane         TEXT NOT NULL,
-    mode         TEXT NOT NULL CHECK (mode IN ('echo', 'listen', 'live')),
-    state        TEXT NOT NULL CHECK (state IN
-                     ('ready', 'running', 'kept', 'replied', 'silent', 'failed', 'stopped', 'refused')),
+    mode         TEXT NOT NULL CHECK (mode = 'echo' OR mode = 'listen' OR mode = 'live'),
+    state        TEXT NOT NULL CHECK
+                     (state = 'ready' OR state = 'running' OR state = 'kept' OR state = 'replied' OR
+                      state = 'silent' OR state = 'failed' OR state = 'stopped' OR state = 'refused'),
     -- The fence: grows at each claim, never falls.
     claim        INTEGER NOT NULL DEFAULT 0,
     -- Claims since the last outcome; many mean that the turn kills its worker.
@@ -84,7 +87,8 @@ CREATE TABLE messages (
     endpoint     TEXT NOT NULL,
     account      TEXT NOT NULL,
     key          TEXT NOT NULL,
-    kind         TEXT NOT NULL CHECK (kind IN ('text', 'edit', 'command', 'other')),
+    kind         TEXT NOT NULL CHECK
+                     (kind = 'text' OR kind = 'edit' OR kind = 'command' OR kind = 'other'),
     text         TEXT,
     raw          TEXT,
     received_at  INTEGER NOT NULL,
@@ -102,7 +106,8 @@ CREATE TABLE attempts (
     body         TEXT NOT NULL,
     otids        TEXT NOT NULL,
     tells        TEXT NOT NULL,
-    state        TEXT NOT NULL CHECK (state IN ('open', 'answered', 'failed', 'cancelled')),
+    state        TEXT NOT NULL CHECK
+                     (state = 'open' OR state = 'answered' OR state = 'failed' OR state = 'cancelled'),
     code         TEXT,
     error        TEXT,
     created_at   INTEGER NOT NULL,
@@ -118,32 +123,37 @@ CREATE TABLE replies (
     turn         INTEGER REFERENCES turns (id),
     conversation INTEGER NOT NULL REFERENCES conversations (id),
     endpoint     TEXT NOT NULL,
-    kind         TEXT NOT NULL CHECK (kind IN ('answer', 'notice', 'error', 'operator')),
+    kind         TEXT NOT NULL CHECK
+                     (kind = 'answer' OR kind = 'notice' OR kind = 'error' OR kind = 'operator'),
     text         TEXT NOT NULL,
-    state        TEXT NOT NULL CHECK (state IN ('ready', 'sending', 'parked', 'said', 'failed', 'dropped')),
+    state        TEXT NOT NULL CHECK
+                     (state = 'ready' OR state = 'sending' OR state = 'parked' OR
+                      state = 'said' OR state = 'failed' OR state = 'dropped'),
     claim        INTEGER NOT NULL DEFAULT 0,
     failures     INTEGER NOT NULL DEFAULT 0,
     due_at       INTEGER NOT NULL,
     -- When it was last claimed.
     claimed_at   INTEGER,
-    send_key     TEXT UNIQUE,
+    send_key     TEXT,
     last_code    TEXT,
     last_error   TEXT,
     created_at   INTEGER NOT NULL,
     settled_at   INTEGER,
-    CHECK ((state IN ('ready', 'sending', 'parked')) = (settled_at IS NULL))
+    CHECK ((state = 'ready' OR state = 'sending' OR state = 'parked') = (settled_at IS NULL))
 ) STRICT;
 CREATE INDEX replies_open ON replies (conversation, id) WHERE settled_at IS NULL;
 CREATE INDEX replies_order ON replies (id) WHERE settled_at IS NULL;
 CREATE UNIQUE INDEX replies_sending ON replies (conversation) WHERE state = 'sending';
 CREATE INDEX replies_turn ON replies (turn);
+CREATE UNIQUE INDEX replies_send_key ON replies (send_key) WHERE send_key IS NOT NULL;
 
 -- A piece of a reply that one `send` takes.
 CREATE TABLE parts (
     reply    INTEGER NOT NULL REFERENCES replies (id),
     place    INTEGER NOT NULL,
     payload  TEXT NOT NULL,
-    state    TEXT NOT NULL CHECK (state IN ('planned', 'sending', 'said', 'unknowable')),
+    state    TEXT NOT NULL CHECK
+                 (state = 'planned' OR state = 'sending' OR state = 'said' OR state = 'unknowable'),
     -- How often it was sent again although the network may have had it.
     repeats  INTEGER NOT NULL DEFAULT 0,
     receipt  TEXT,
@@ -179,7 +189,7 @@ CREATE INDEX shelf_expiry ON shelf (expires_at) WHERE expires_at IS NOT NULL;
 -- Ids at an agent of what is here: a conversation's conversation, a person's identity and block.
 CREATE TABLE agent_ids (
     agent  TEXT NOT NULL,
-    kind   TEXT NOT NULL CHECK (kind IN ('conversation', 'identity', 'block')),
+    kind   TEXT NOT NULL CHECK (kind = 'conversation' OR kind = 'identity' OR kind = 'block'),
     owner  INTEGER NOT NULL,
     remote TEXT NOT NULL,
     -- What the agent was last told of the person in that conversation.

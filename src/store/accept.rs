@@ -9,7 +9,7 @@ use crate::error::{Code, Result};
 use crate::message::{Cursor, Inbound, Join, Outcome, ReplyKind};
 use crate::time::Timestamp;
 
-use super::kept::{on, update};
+use super::kept::{insert, on, update};
 use super::people::{Conversation, Profile};
 use super::schema::{cursors, messages, turns};
 use super::state::{TurnState, mode_text};
@@ -120,7 +120,7 @@ pub fn accept(
             cursors::value.eq(&cursor.0),
             cursors::updated_at.eq(rules.now.0),
         );
-        if update!(conn, row, set, cursors::updated_at)? == 0 {
+        if update!(conn, row, set)? == 0 {
             diesel::insert_into(cursors::table)
                 .values((
                     cursors::endpoint.eq(endpoint),
@@ -281,21 +281,19 @@ impl Row<'_> {
         } else {
             TurnState::Ready
         };
-        let turn = diesel::insert_into(turns::table)
-            .values((
-                turns::conversation.eq(self.place.id),
-                turns::profile.eq(self.profile.id),
-                turns::endpoint.eq(&self.inbound.address.endpoint),
-                turns::lane.eq(queue::lane(self.place.id, agent_wide && mode == Mode::Live)),
-                turns::mode.eq(mode_text(mode)),
-                turns::state.eq(state.as_str()),
-                turns::due_at.eq(now.plus(quiet).0),
-                turns::join_key.eq(join.map(|join| join.key.as_str())),
-                turns::created_at.eq(now.0),
-                turns::settled_at.eq(kept.then_some(now.0)),
-            ))
-            .returning(turns::id);
-        Ok(on!(conn, turn.get_result(conn))?)
+        let turn = diesel::insert_into(turns::table).values((
+            turns::conversation.eq(self.place.id),
+            turns::profile.eq(self.profile.id),
+            turns::endpoint.eq(&self.inbound.address.endpoint),
+            turns::lane.eq(queue::lane(self.place.id, agent_wide && mode == Mode::Live)),
+            turns::mode.eq(mode_text(mode)),
+            turns::state.eq(state.as_str()),
+            turns::due_at.eq(now.plus(quiet).0),
+            turns::join_key.eq(join.map(|join| join.key.as_str())),
+            turns::created_at.eq(now.0),
+            turns::settled_at.eq(kept.then_some(now.0)),
+        ));
+        Ok(insert!(conn, turn, turns::id)?)
     }
 
     /// Replaces the text that still waits; what the agent has already read is corrected by a new turn.

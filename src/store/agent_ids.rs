@@ -98,7 +98,7 @@ pub fn told(conn: &mut Conn, agent: &str, conversation: i64, tells: &str) -> Res
     let row = agent_ids::table
         .find((agent, CONVERSATION, conversation))
         .filter(agent_ids::told.is_null().or(agent_ids::told.ne(tells)));
-    update!(conn, row, agent_ids::told.eq(tells), agent_ids::owner)?;
+    update!(conn, row, agent_ids::told.eq(tells))?;
     Ok(())
 }
 

@@ -7,8 +7,10 @@
 use std::marker::PhantomData;
 
 use diesel::backend::Backend;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::{QueryResult, RunQueryDsl};
+use diesel::query_builder::{
+    AsChangeset, AstPass, IntoUpdateTarget, Query, QueryFragment, QueryId, UpdateTarget,
+};
+use diesel::{QueryResult, QuerySource, RunQueryDsl};
 
 /// Runs `$query`, an expression that names `$conn`, on the connection behind it.
 macro_rules! on {
@@ -31,19 +33,39 @@ macro_rules! fixed {
     }};
 }
 
-/// Changes `$rows`, and gives how many there were. The text of the `UPDATE` is the same each time;
-/// `$key` is a column of numbers.
+/// Changes `$rows`, and gives how many there were. The text of the `UPDATE` is the same each time.
 macro_rules! update {
-    ($conn:ident, $rows:expr, $set:expr, $key:expr) => {{
-        let update = diesel::update($rows).set($set).returning($key);
-        let update = crate::store::kept::fixed!(update);
-        let changed: diesel::QueryResult<Vec<i64>> =
-            crate::store::kept::on!($conn, update.load($conn));
-        changed.map(|rows| rows.len())
+    ($conn:ident, $rows:expr, $set:expr) => {{
+        let update = crate::store::kept::fixed!(crate::store::kept::Update::new($rows, $set));
+        crate::store::kept::on!($conn, update.execute($conn))
     }};
 }
 
-pub(super) use {fixed, on, update};
+/// Adds `$row`, an insert, and gives the `$id` that the database numbers it with.
+///
+/// Without `RETURNING` on SQLite, which makes a trigger of it, with a table of its own and a journal of
+/// the statement: it costs as much as the insert.
+macro_rules! insert {
+    ($conn:ident, $row:expr, $id:expr) => {
+        match $conn {
+            #[cfg(feature = "postgres")]
+            crate::store::Conn::Postgres($conn) => $row.returning($id).get_result::<i64>($conn),
+            #[cfg(feature = "sqlite")]
+            crate::store::Conn::Sqlite($conn) => $row
+                .execute($conn)
+                .and_then(|_| crate::store::kept::last_row($conn)),
+        }
+    };
+}
+
+pub(super) use {fixed, insert, on, update};
+
+/// The number of the row that this connection added last.
+#[cfg(feature = "sqlite")]
+pub(super) fn last_row(conn: &mut diesel::SqliteConnection) -> QueryResult<i64> {
+    let id = diesel::dsl::sql::<diesel::sql_types::BigInt>("last_insert_rowid()");
+    fixed!(diesel::select(id)).get_result(conn)
+}
 
 /// A statement that its connection keeps prepared, known by the type `I`, which names one text.
 #[derive(Debug, Clone, Copy)]
@@ -96,20 +118,46 @@ impl<Q: Query, I> Query for Kept<Q, I> {
 
 impl<Q, I, Conn> RunQueryDsl<Conn> for Kept<Q, I> {}
 
-/// A statement without values.
+/// An `UPDATE` whose text is always the same. Diesel's own says that its is not.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Plain(pub(super) &'static str);
+pub(super) struct Update<T, W, C> {
+    table: T,
+    which: W,
+    set: C,
+}
 
-impl<DB: Backend> QueryFragment<DB> for Plain {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql(self.0);
-        Ok(())
+impl<T, W, C> Update<T, W, C> {
+    /// Sets `set` on `rows`.
+    pub(super) fn new<R, S, Tab>(rows: R, set: S) -> Self
+    where
+        R: IntoUpdateTarget<Table = Tab, WhereClause = W>,
+        S: AsChangeset<Target = Tab, Changeset = C>,
+        Tab: QuerySource<FromClause = T>,
+    {
+        let UpdateTarget {
+            table,
+            where_clause,
+        } = rows.into_update_target();
+        Self {
+            table: table.from_clause(),
+            which: where_clause,
+            set: set.as_changeset(),
+        }
     }
 }
 
-impl QueryId for Plain {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
+impl<T, W, C, DB> QueryFragment<DB> for Update<T, W, C>
+where
+    T: QueryFragment<DB>,
+    W: QueryFragment<DB>,
+    C: QueryFragment<DB>,
+    DB: Backend,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("UPDATE ");
+        self.table.walk_ast(out.reborrow())?;
+        out.push_sql(" SET ");
+        self.set.walk_ast(out.reborrow())?;
+        self.which.walk_ast(out)
+    }
 }
-
-impl<Conn> RunQueryDsl<Conn> for Plain {}

@@ -8,8 +8,8 @@ use crate::error::{Code, Result};
 use crate::message::{Address, Outbound, Part, Receipt, ReplyKind};
 use crate::time::Timestamp;
 
-use super::kept::{Keep, fixed, on, update};
-use super::schema::replies;
+use super::kept::{Keep, insert, on, update};
+use super::schema::{conversations, replies};
 use super::state::{self, ReplyState};
 use super::{Conn, people};
 
@@ -71,19 +71,17 @@ pub fn say(
     } else {
         ReplyState::Parked
     };
-    let reply = diesel::insert_into(replies::table)
-        .values((
-            replies::turn.eq(turn),
-            replies::conversation.eq(conversation),
-            replies::endpoint.eq(endpoint),
-            replies::kind.eq(state::kind_text(kind)),
-            replies::text.eq(text),
-            replies::state.eq(state.as_str()),
-            replies::due_at.eq(now.0),
-            replies::created_at.eq(now.0),
-        ))
-        .returning(replies::id);
-    Ok(on!(conn, reply.get_result(conn))?)
+    let reply = diesel::insert_into(replies::table).values((
+        replies::turn.eq(turn),
+        replies::conversation.eq(conversation),
+        replies::endpoint.eq(endpoint),
+        replies::kind.eq(state::kind_text(kind)),
+        replies::text.eq(text),
+        replies::state.eq(state.as_str()),
+        replies::due_at.eq(now.0),
+        replies::created_at.eq(now.0),
+    ));
+    Ok(insert!(conn, reply, replies::id)?)
 }
 
 /// Claims up to `most` replies that may be sent now, each the first of its conversation, and marks the
@@ -135,22 +133,29 @@ fn take(conn: &mut Conn, reply: i64, scope: &Scope<'_>) -> Result<Option<Claimed
         replies::claim.eq(replies::claim + 1),
         replies::claimed_at.eq(scope.now.0),
     );
-    let claim = fixed!(diesel::update(ready).set(sending).returning((
-        replies::claim,
-        replies::turn,
-        replies::conversation,
-        replies::kind,
-        replies::text,
-        replies::failures,
-    )));
-    let row: Option<Row> = on!(conn, claim.get_result(conn)).optional()?;
-    let Some((claim, turn, conversation, kind, text, failures)) = row else {
+    if update!(conn, ready, sending)? == 0 {
         return Ok(None);
-    };
+    }
+    let row = replies::table
+        .inner_join(conversations::table)
+        .filter(replies::id.eq(reply))
+        .select((
+            (
+                replies::claim,
+                replies::turn,
+                replies::conversation,
+                replies::kind,
+                replies::text,
+                replies::failures,
+            ),
+            people::PLACE,
+        ));
+    let (row, place): (Row, people::Place) = on!(conn, row.first(conn))?;
+    let (claim, turn, conversation, kind, text, failures) = row;
     let out = Outbound {
         reply,
         turn,
-        to: people::address(conn, conversation)?,
+        to: people::at(place),
         kind: state::kind(&kind),
         text,
     };
@@ -267,7 +272,7 @@ fn settle(
         replies::last_error.eq(error.map(|(_, words)| words)),
         replies::settled_at.eq(now.0),
     );
-    let mine = update!(conn, sent_by(claimed), settled, replies::id)?;
+    let mine = update!(conn, sent_by(claimed), settled)?;
     Ok(mine > 0)
 }
 

@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 
 use super::Conn;
 use super::kept::on;
-use super::schema::{conversations, people, profiles, turns};
+use super::schema::{conversations, people, profiles};
 
 /// A profile as intake needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,40 +149,54 @@ pub fn address(conn: &mut Conn, conversation: i64) -> Result<Address> {
     Ok(at(on!(conn, row.first(conn))?))
 }
 
-/// What is known of the person behind a turn, and where its replies go.
-pub fn of_turn(conn: &mut Conn, turn: i64) -> Result<(About, Address)> {
-    type Who = (i64, String, String);
-    type Profile = (String, Option<String>, Option<String>, Option<String>);
-    type Place = (String, String, String, String);
-    let all = turns::table
-        .inner_join(profiles::table.inner_join(people::table))
-        .inner_join(conversations::table)
-        .filter(turns::id.eq(turn))
-        .select((
-            (people::id, people::name, people::notes),
-            (
-                profiles::user_id,
-                profiles::username,
-                profiles::display_name,
-                profiles::language,
-            ),
-            PLACE,
-        ));
-    let (who, profile, place): (Who, Profile, Place) = on!(conn, all.first(conn))?;
-    let (person, name, notes) = who;
-    let (user_id, username, display_name, language) = profile;
-    let about = About {
+/// A profile's and its person's columns of [`WHO`].
+pub(super) type Who = (
+    i64,
+    String,
+    String,
+    String,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+);
+
+/// What is told of a person.
+pub(super) const WHO: (
+    people::id,
+    people::name,
+    people::notes,
+    profiles::user_id,
+    profiles::username,
+    profiles::display_name,
+    profiles::language,
+) = (
+    people::id,
+    people::name,
+    people::notes,
+    profiles::user_id,
+    profiles::username,
+    profiles::display_name,
+    profiles::language,
+);
+
+/// The person that [`WHO`] holds.
+pub(super) fn about(who: Who) -> About {
+    let (person, name, notes, user_id, username, display_name, language) = who;
+    About {
         person,
         name: display_name.or(Some(name)).filter(|name| !name.is_empty()),
         username,
         user_id,
         language,
         notes,
-    };
-    Ok((about, at(place)))
+    }
 }
 
-const PLACE: (
+/// A conversation's columns of [`PLACE`].
+pub(super) type Place = (String, String, String, String);
+
+/// Where a conversation is.
+pub(super) const PLACE: (
     conversations::endpoint,
     conversations::account,
     conversations::chat,
@@ -194,7 +208,8 @@ const PLACE: (
     conversations::thread,
 );
 
-fn at((endpoint, account, chat, thread): (String, String, String, String)) -> Address {
+/// The address that [`PLACE`] holds.
+pub(super) fn at((endpoint, account, chat, thread): Place) -> Address {
     Address {
         endpoint,
         account,

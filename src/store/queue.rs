@@ -12,8 +12,8 @@ use crate::exchange::{AgentIds, Attempt, Request};
 use crate::message::{About, Address, ReplyKind, Said};
 use crate::time::Timestamp;
 
-use super::kept::{Keep, fixed, on, update};
-use super::schema::{messages, turns};
+use super::kept::{Keep, on, update};
+use super::schema::{conversations, messages, people as persons, profiles, turns};
 use super::state::{self, TurnState};
 use super::{Conn, agent_ids, outbox, people};
 
@@ -175,9 +175,6 @@ fn candidates(conn: &mut Conn, most: i64, scope: &Scope) -> Result<Vec<(i64, Str
     Ok(on!(conn, ready.load(conn))?)
 }
 
-/// A turn's own columns, as a claim leaves them.
-type Row = (i64, String, i64, i32, i32, bool, i64);
-
 /// `None` where the turn was stopped, or put off by one that joined it, since it was chosen.
 fn take(
     conn: &mut Conn,
@@ -197,18 +194,10 @@ fn take(
         turns::claimed_at.eq(scope.now.0),
         turns::boot.eq(&scope.boot),
     );
-    let claim = fixed!(diesel::update(ready).set(running).returning((
-        turns::conversation,
-        turns::mode,
-        turns::claim,
-        turns::barren,
-        turns::failures,
-        turns::stop_asked,
-        turns::created_at,
-    )));
-    let row: Option<Row> = on!(conn, claim.get_result(conn)).optional()?;
-    let Some(row) = row else { return Ok(None) };
-    let mut claimed = load(conn, turn, row, &scope.agent)?;
+    if update!(conn, ready, running)? == 0 {
+        return Ok(None);
+    }
+    let mut claimed = load(conn, turn, &scope.agent)?;
     if claimed.open.is_none()
         && let Some(request) = compose(&claimed)
     {
@@ -217,9 +206,28 @@ fn take(
     Ok(Some(claimed))
 }
 
-fn load(conn: &mut Conn, turn: i64, row: Row, agent: &str) -> Result<Claimed> {
+fn load(conn: &mut Conn, turn: i64, agent: &str) -> Result<Claimed> {
+    type Row = (i64, String, i64, i32, i32, bool, i64);
+    let row = turns::table
+        .inner_join(profiles::table.inner_join(persons::table))
+        .inner_join(conversations::table)
+        .filter(turns::id.eq(turn))
+        .select((
+            (
+                turns::conversation,
+                turns::mode,
+                turns::claim,
+                turns::barren,
+                turns::failures,
+                turns::stop_asked,
+                turns::created_at,
+            ),
+            people::WHO,
+            people::PLACE,
+        ));
+    let (row, who, place): (Row, people::Who, people::Place) = on!(conn, row.first(conn))?;
     let (conversation, mode, claim, barren, failures, stop_asked, created_at) = row;
-    let (about, to) = people::of_turn(conn, turn)?;
+    let about = people::about(who);
     let mode = state::mode(&mode);
     let (ids, told) = match mode {
         Mode::Live => agent_ids::known(conn, agent, conversation, about.person)?,
@@ -235,7 +243,7 @@ fn load(conn: &mut Conn, turn: i64, row: Row, agent: &str) -> Result<Claimed> {
         turn,
         claim,
         conversation,
-        to,
+        to: people::at(place),
         mode,
         barren,
         failures,
@@ -295,7 +303,7 @@ pub fn settle(
         turns::settled_at.eq(now.0),
     );
     let running = held_by(claimed.turn, claimed.claim);
-    let mine = update!(conn, running, settled, turns::id)?;
+    let mine = update!(conn, running, settled)?;
     if mine == 0 {
         return Ok(false);
     }

@@ -77,7 +77,7 @@ pub(super) fn planned(conn: &mut Conn, reply: i64) -> Result<Option<Next>> {
 /// Marks a part as being sent, and gives it.
 pub(super) fn mark(conn: &mut Conn, reply: i64, (place, payload): Next) -> Result<(u32, Part)> {
     let part = parts::table.find((reply, place));
-    update!(conn, part, parts::state.eq(SENDING), parts::reply)?;
+    update!(conn, part, parts::state.eq(SENDING))?;
     Ok((u32::try_from(place).unwrap_or_default(), Part(payload)))
 }
 
@@ -96,7 +96,7 @@ pub(super) fn confirm(
         parts::said_at.eq(now.0),
     );
     let part = parts::table.find((reply, place));
-    update!(conn, part, said, parts::reply)?;
+    update!(conn, part, said)?;
     Ok(())
 }
 

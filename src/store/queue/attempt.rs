@@ -8,7 +8,7 @@ use crate::message::ReplyKind;
 use crate::time::Timestamp;
 
 use super::super::Conn;
-use super::super::kept::{on, update};
+use super::super::kept::{insert, update};
 use super::super::schema::{attempts, turns};
 use super::fence::held_by;
 use super::{Claimed, say, split};
@@ -85,7 +85,7 @@ pub fn begin(
 
 /// Marks a turn as one that may be at work at the agent. `false` where the claim is no longer ours.
 fn hold(conn: &mut Conn, turn: i64, claim: i64) -> Result<bool> {
-    let mine = update!(conn, held_by(turn, claim), turns::held.eq(true), turns::id)?;
+    let mine = update!(conn, held_by(turn, claim), turns::held.eq(true))?;
     Ok(mine > 0)
 }
 
@@ -97,19 +97,17 @@ fn insert(
     now: Timestamp,
 ) -> Result<Attempt> {
     let otids = serde_json::to_string(&request.otids).expect("strings are JSON");
-    let attempt = diesel::insert_into(attempts::table)
-        .values((
-            attempts::turn.eq(turn),
-            attempts::claim.eq(claim),
-            attempts::conversation.eq(&request.conversation),
-            attempts::body.eq(&request.body),
-            attempts::otids.eq(otids),
-            attempts::tells.eq(&request.tells),
-            attempts::state.eq("open"),
-            attempts::created_at.eq(now.0),
-        ))
-        .returning(attempts::id);
-    let id = on!(conn, attempt.get_result(conn))?;
+    let attempt = diesel::insert_into(attempts::table).values((
+        attempts::turn.eq(turn),
+        attempts::claim.eq(claim),
+        attempts::conversation.eq(&request.conversation),
+        attempts::body.eq(&request.body),
+        attempts::otids.eq(otids),
+        attempts::tells.eq(&request.tells),
+        attempts::state.eq("open"),
+        attempts::created_at.eq(now.0),
+    ));
+    let id = insert!(conn, attempt, attempts::id)?;
     Ok(Attempt {
         id,
         turn,
@@ -135,7 +133,7 @@ pub fn end(conn: &mut Conn, end: &AttemptEnd, now: Timestamp) -> Result<()> {
         attempts::error.eq(words),
         attempts::ended_at.eq(now.0),
     );
-    update!(conn, open, ended, attempts::id)?;
+    update!(conn, open, ended)?;
     Ok(())
 }
 

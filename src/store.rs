@@ -71,11 +71,12 @@ impl Store {
         pool::run(&self.pool, work).await
     }
 
-    /// Runs `work` in a transaction, and returns once it is committed. An error undoes it whole.
+    /// Runs `work` in a transaction, and returns once it is committed. An error undoes it whole. It may be run
+    /// again, where the transaction was undone for the sake of others; only what the last run wrote stands.
     pub async fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T> + Send + 'static,
     {
         match &self.writer {
             Some(writer) => writer
@@ -90,7 +91,7 @@ impl Store {
     pub fn write_here<T, F>(&self, runtime: &Handle, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T> + Send + 'static,
     {
         match &self.writer {
             Some(writer) => writer

@@ -62,11 +62,13 @@ impl Flow {
     pub async fn insist<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: Fn(&mut Conn) -> Result<T> + Clone + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T> + Send + Sync + 'static,
     {
+        let work = Arc::new(work);
         let mut tries = 1;
         loop {
-            match self.store.write(work.clone()).await {
+            let work = Arc::clone(&work);
+            match self.store.write(move |conn| work(conn)).await {
                 Err(error) if tries < INSIST => {
                     log::warn!(code = error.code.as_str(); "a write is tried again: {error}");
                     tries += 1;

@@ -30,7 +30,7 @@ impl StoreShelf {
     fn run<T: Send + 'static>(
         &self,
         drawer: &str,
-        work: impl FnOnce(&mut Conn, &str, &str) -> Result<T> + Send + 'static,
+        work: impl Fn(&mut Conn, &str, &str) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (endpoint, drawer) = (self.endpoint.clone(), drawer.to_owned());
         self.store.write_here(&self.runtime, move |conn| {
@@ -55,6 +55,7 @@ impl Shelf for StoreShelf {
             }
             take_away(conn, endpoint, drawer, &key)?;
             let number = insert(conn, endpoint, drawer, &key, &value, keep)?;
+            let (key, value) = (key.clone(), value.clone());
             Ok((Kept { number, key, value }, true))
         })
     }

@@ -34,7 +34,7 @@ fn person(conn: &mut Conn, name: &str) -> Result<()> {
 /// Queues a write. It waits with the others until the writer is free.
 fn queue<T: Send + 'static>(
     store: &Store,
-    work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    work: impl Fn(&mut Conn) -> Result<T> + Send + 'static,
 ) -> BoxFuture<'_, Result<T>> {
     let mut write = store.write(work).boxed();
     // The first poll sends the work.
@@ -129,13 +129,13 @@ fn results_are_given_only_after_the_commit() {
 fn a_full_disk_gives_errors_and_leaves_nothing_half_written() {
     let (mut db, store) = migrated();
     runtime().block_on(async {
-        let full = |conn: &mut Conn| Ok(conn.batch_execute("PRAGMA max_page_count = 1")?);
-        store.write(full).await.expect("the limit is set");
         let (blocked, go) = block(&store);
         let fat = "x".repeat(100_000);
         let writes = ["one", "two", "three"].map(|name| {
             let fat = fat.clone();
             queue(&store, move |conn| {
+                // A connection that broke is opened anew, and knows no limit.
+                conn.batch_execute("PRAGMA max_page_count = 1")?;
                 person(conn, name)?;
                 person(conn, &fat)
             })
@@ -152,7 +152,7 @@ fn a_full_disk_gives_errors_and_leaves_nothing_half_written() {
             "told as it is"
         );
         assert_eq!(there, whole, "both rows or none");
-        assert!(done[0].is_err(), "the disk is full");
+        assert_eq!(told, 0, "the disk is full");
         // There is room again, and the daemon goes on.
         store
             .write(|conn| person(conn, "after"))

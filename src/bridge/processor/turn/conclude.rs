@@ -140,18 +140,15 @@ impl Work<'_> {
                 endpoint = self.claimed.to.endpoint.as_str(), attempt = self.claimed.claim,
                 code = error.code.as_str(); "the turn waits: {}", error.message());
         }
-        let claimed = self.claimed.clone();
-        let write = move |conn: &mut Conn| {
-            let now = Timestamp::now();
-            let back = PutBack {
-                due: now.plus(wait),
-                ended,
-                counts,
-                held,
-                error: words,
-            };
-            queue::put_back(conn, &claimed, &back, now)
+        let (claimed, now) = (self.claimed.clone(), Timestamp::now());
+        let back = PutBack {
+            due: now.plus(wait),
+            ended,
+            counts,
+            held,
+            error: words,
         };
+        let write = move |conn: &mut Conn| queue::put_back(conn, &claimed, &back, now);
         self.processor.flow.store.write(write).await?;
         self.processor.flow.queue.notify_one();
         Ok(())

@@ -8,7 +8,7 @@ use crate::error::{Code, Result};
 use crate::message::{Address, Outbound, Part, Receipt, ReplyKind};
 use crate::time::Timestamp;
 
-use super::kept::{Keep, insert, on, update};
+use super::kept::{Keep, fixed, insert, on, update};
 use super::schema::{conversations, replies};
 use super::state::{self, ReplyState};
 use super::{Conn, people};
@@ -150,7 +150,8 @@ fn take(conn: &mut Conn, reply: i64, scope: &Scope<'_>) -> Result<Option<Claimed
             ),
             people::PLACE,
         ));
-    let (row, place): (Row, people::Place) = on!(conn, row.first(conn))?;
+    let row = fixed!(row);
+    let (row, place): (Row, people::Place) = on!(conn, row.get_result(conn))?;
     let (claim, turn, conversation, kind, text, failures) = row;
     let out = Outbound {
         reply,
@@ -331,8 +332,11 @@ fn sent_by(claimed: &Claimed) -> SentBy<'_> {
 
 /// When the next waiting reply is due, if one waits for its time.
 pub fn next_due(conn: &mut Conn, now: Timestamp) -> Result<Option<Timestamp>> {
+    let waiting = replies::settled_at
+        .is_null()
+        .and(replies::due_at.ne(replies::created_at));
     let due = replies::table
-        .filter(replies::settled_at.is_null().and(replies::due_at.gt(now.0)))
+        .filter(waiting.and(replies::due_at.gt(now.0)))
         .filter(replies::state.eq(ReplyState::Ready.as_str()))
         .select(diesel::dsl::min(replies::due_at));
     let due: Option<i64> = on!(conn, due.first(conn))?;

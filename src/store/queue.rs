@@ -12,7 +12,7 @@ use crate::exchange::{AgentIds, Attempt, Request};
 use crate::message::{About, Address, ReplyKind, Said};
 use crate::time::Timestamp;
 
-use super::kept::{Keep, on, update};
+use super::kept::{Keep, fixed, on, update};
 use super::schema::{conversations, messages, people as persons, profiles, turns};
 use super::state::{self, TurnState};
 use super::{Conn, agent_ids, outbox, people};
@@ -225,7 +225,8 @@ fn load(conn: &mut Conn, turn: i64, agent: &str) -> Result<Claimed> {
             people::WHO,
             people::PLACE,
         ));
-    let (row, who, place): (Row, people::Who, people::Place) = on!(conn, row.first(conn))?;
+    let row = fixed!(row);
+    let (row, who, place): (Row, people::Who, people::Place) = on!(conn, row.get_result(conn))?;
     let (conversation, mode, claim, barren, failures, stop_asked, created_at) = row;
     let about = people::about(who);
     let mode = state::mode(&mode);

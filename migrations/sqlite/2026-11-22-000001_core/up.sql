@@ -76,6 +76,8 @@ CREATE TABLE turns (
 CREATE INDEX turns_open ON turns (conversation, id) WHERE settled_at IS NULL;
 CREATE INDEX turns_order ON turns (id) WHERE settled_at IS NULL;
 CREATE INDEX turns_lane ON turns (lane, id) WHERE settled_at IS NULL;
+-- What waits for its time, which few do.
+CREATE INDEX turns_due ON turns (due_at) WHERE settled_at IS NULL AND due_at <> created_at;
 CREATE UNIQUE INDEX turns_running ON turns (lane) WHERE state = 'running';
 
 -- What came in. A message without a turn asked nothing of the agent: a command, or a kind that is only kept.
@@ -143,6 +145,7 @@ CREATE TABLE replies (
 ) STRICT;
 CREATE INDEX replies_open ON replies (conversation, id) WHERE settled_at IS NULL;
 CREATE INDEX replies_order ON replies (id) WHERE settled_at IS NULL;
+CREATE INDEX replies_due ON replies (due_at) WHERE settled_at IS NULL AND due_at <> created_at;
 CREATE UNIQUE INDEX replies_sending ON replies (conversation) WHERE state = 'sending';
 CREATE INDEX replies_turn ON replies (turn);
 CREATE UNIQUE INDEX replies_send_key ON replies (send_key) WHERE send_key IS NOT NULL;

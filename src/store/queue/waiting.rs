@@ -17,10 +17,14 @@ use super::super::state::{self, TurnState};
 use super::super::{Conn, outbox};
 use super::{AttemptEnd, AttemptState, Claimed, end, lane, open_attempt};
 
-/// When the next waiting turn is due, if one waits for its time.
+/// When the next waiting turn is due, if one waits for its time. One that is due when it comes is not meant: who
+/// accepts it tells.
 pub fn next_due(conn: &mut Conn, now: Timestamp) -> Result<Option<Timestamp>> {
+    let waiting = turns::settled_at
+        .is_null()
+        .and(turns::due_at.ne(turns::created_at));
     let due = turns::table
-        .filter(turns::settled_at.is_null().and(turns::due_at.gt(now.0)))
+        .filter(waiting.and(turns::due_at.gt(now.0)))
         .select(diesel::dsl::min(turns::due_at));
     let due: Option<i64> = on!(conn, due.first(conn))?;
     Ok(due.map(Timestamp))

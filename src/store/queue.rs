@@ -25,6 +25,7 @@ pub use attempt::{AttemptEnd, AttemptState, begin, end, next_attempt, open_attem
 pub use waiting::{expire, is_waited_for, next_due, notice, take_over};
 
 use alias::{busy, earlier};
+use attempt::has_open_attempt;
 use fence::{held_by, idle};
 
 mod alias {
@@ -148,13 +149,13 @@ fn candidates(conn: &mut Conn, most: i64, scope: &Scope) -> Result<Vec<(i64, Str
         .eq(false)
         .or(busy.field(turns::id).lt(turns::id));
     let taken = busy
-        .filter(busy.field(turns::settled_at).is_null())
+        .filter(busy.field(turns::held))
         .filter(busy.field(turns::lane).eq(turns::lane))
         .filter(busy.field(turns::id).ne(turns::id))
         .filter(
             busy.field(turns::state)
                 .eq(TurnState::Running.as_str())
-                .or(busy.field(turns::held).and(is_before)),
+                .or(is_before),
         );
     let ready = turns::table
         .filter(turns::settled_at.is_null())
@@ -191,6 +192,7 @@ fn take(
         turns::state.eq(TurnState::Running.as_str()),
         turns::claim.eq(turns::claim + 1),
         turns::barren.eq(turns::barren + 1),
+        turns::held.eq(true),
         turns::claimed_at.eq(scope.now.0),
         turns::boot.eq(&scope.boot),
     );
@@ -201,7 +203,8 @@ fn take(
     if claimed.open.is_none()
         && let Some(request) = compose(&claimed)
     {
-        claimed.begun = begin(conn, turn, claimed.claim, &request, scope.now)?;
+        let begun = attempt::insert(conn, turn, claimed.claim, &request, scope.now)?;
+        claimed.begun = Some(begun);
     }
     Ok(Some(claimed))
 }
@@ -372,6 +375,7 @@ pub fn release(conn: &mut Conn, turn: i64, claim: i64, now: Timestamp) -> Result
         .set((
             turns::state.eq(TurnState::Ready.as_str()),
             turns::boot.eq(None::<String>),
+            turns::held.eq(has_open_attempt()),
             turns::due_at.eq(now.0),
         ))
         .execute(conn)?;

@@ -70,10 +70,11 @@ fn every_state_of_the_code_is_one_of_the_schema() {
                 state.as_str(),
                 matches!(state, TurnState::Ready | TurnState::Running),
             );
-            let boot = if state == "running" { "'b'" } else { "NULL" };
+            let running = state == "running";
+            let boot = if running { "'b'" } else { "NULL" };
             let settled = if open { "NULL" } else { "1" };
             let sql = format!(
-                "UPDATE turns SET state = '{state}', boot = {boot}, settled_at = {settled}"
+                "UPDATE turns SET state = '{state}', boot = {boot}, held = {running}, settled_at = {settled}"
             );
             crate::support::database::run(&mut db.conn, &sql);
             assert_eq!(TurnState::parse(state).map(TurnState::as_str), Some(state));

@@ -56,7 +56,7 @@ CREATE TABLE turns (
     barren       INTEGER NOT NULL DEFAULT 0,
     -- Failures that the agent reported.
     failures     INTEGER NOT NULL DEFAULT 0,
-    -- An attempt may be at work at the agent, so the lane is taken even while the turn waits.
+    -- Its lane is taken: it runs, or waits while an attempt of it may be at work at the agent.
     held         INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, 1)),
     stop_asked   INTEGER NOT NULL DEFAULT 0 CHECK (stop_asked IN (0, 1)),
     due_at       INTEGER NOT NULL,
@@ -71,11 +71,12 @@ CREATE TABLE turns (
     created_at   INTEGER NOT NULL,
     settled_at   INTEGER,
     CHECK ((state IN ('ready', 'running')) = (settled_at IS NULL)),
-    CHECK ((state = 'running') = (boot IS NOT NULL))
+    CHECK ((state = 'running') = (boot IS NOT NULL)),
+    CHECK (state <> 'running' OR held)
 ) STRICT;
 CREATE INDEX turns_open ON turns (conversation, id) WHERE settled_at IS NULL;
 CREATE INDEX turns_order ON turns (id) WHERE settled_at IS NULL;
-CREATE INDEX turns_lane ON turns (lane, id) WHERE settled_at IS NULL;
+CREATE INDEX turns_held ON turns (lane, id) WHERE held;
 -- What waits for its time, which few do.
 CREATE INDEX turns_due ON turns (due_at) WHERE settled_at IS NULL AND due_at <> created_at;
 CREATE UNIQUE INDEX turns_running ON turns (lane) WHERE state = 'running';

@@ -1,5 +1,6 @@
 //! Attempts: each sending of a turn, stored before it leaves.
 
+use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use crate::error::{Code, Error, Result};
@@ -69,6 +70,18 @@ pub fn open_attempt(conn: &mut Conn, turn: i64) -> Result<Option<Attempt>> {
     .transpose()
 }
 
+/// Whether a turn has such an attempt, which may be at work at the agent.
+#[diesel::dsl::auto_type]
+pub(super) fn has_open_attempt() -> _ {
+    exists(
+        attempts::table.filter(
+            attempts::turn
+                .eq(turns::id)
+                .and(attempts::ended_at.is_null()),
+        ),
+    )
+}
+
 /// Stores an attempt just before it is sent. `None` where the claim is no longer ours.
 pub fn begin(
     conn: &mut Conn,
@@ -77,19 +90,20 @@ pub fn begin(
     request: &Request,
     now: Timestamp,
 ) -> Result<Option<Attempt>> {
-    if !hold(conn, turn, claim)? {
+    if !is_ours(conn, turn, claim)? {
         return Ok(None);
     }
     insert(conn, turn, claim, request, now).map(Some)
 }
 
-/// Marks a turn as one that may be at work at the agent. `false` where the claim is no longer ours.
-fn hold(conn: &mut Conn, turn: i64, claim: i64) -> Result<bool> {
-    let mine = update!(conn, held_by(turn, claim), turns::held.eq(true))?;
+/// Whether the claim is still ours; writes nothing new, and keeps it so to the transaction's end.
+fn is_ours(conn: &mut Conn, turn: i64, claim: i64) -> Result<bool> {
+    let mine = update!(conn, held_by(turn, claim), turns::claim.eq(claim))?;
     Ok(mine > 0)
 }
 
-fn insert(
+/// Stores an attempt of a turn that is ours.
+pub(super) fn insert(
     conn: &mut Conn,
     turn: i64,
     claim: i64,
@@ -148,7 +162,7 @@ pub fn next_attempt(
     now: Timestamp,
 ) -> Result<Option<Attempt>> {
     let (turn, claim) = (claimed.turn, claimed.claim);
-    if !hold(conn, turn, claim)? {
+    if !is_ours(conn, turn, claim)? {
         return Ok(None);
     }
     end(conn, ended, now)?;

@@ -15,6 +15,7 @@ use super::super::kept::on;
 use super::super::schema::turns;
 use super::super::state::{self, TurnState};
 use super::super::{Conn, outbox};
+use super::attempt::has_open_attempt;
 use super::{AttemptEnd, AttemptState, Claimed, end, lane, open_attempt};
 
 /// When the next waiting turn is due, if one waits for its time. One that is due when it comes is not meant: who
@@ -57,6 +58,7 @@ pub fn take_over(conn: &mut Conn, agent_wide: bool, now: Timestamp) -> Result<us
         .set((
             turns::state.eq(TurnState::Ready.as_str()),
             turns::boot.eq(None::<String>),
+            turns::held.eq(has_open_attempt()),
             turns::due_at.eq(now.0),
         ))
         .execute(conn)?;

@@ -186,6 +186,7 @@ impl Model {
     fn take(&mut self, id: i64, begin: bool) -> Given {
         let turn = self.at(id).expect("it was chosen");
         (turn.state, turn.claim, turn.barren) = ("running".into(), turn.claim + 1, turn.barren + 1);
+        turn.held = true;
         let turn = turn.clone();
         let of_turn = self
             .tables
@@ -228,7 +229,6 @@ impl Model {
 
     fn begin(&mut self, hand: &mut TurnHand) -> String {
         let body = self.request(hand.turn, hand.claim);
-        self.at(hand.turn).expect("it runs").held = true;
         let (turn, claim, state) = (hand.turn, hand.claim, "open".into());
         self.tables.attempts.push(Attempt {
             turn,
@@ -290,7 +290,7 @@ impl Model {
                 }
             }
             OfTurn::Release => {
-                (turn.state, turn.due) = ("ready".into(), now);
+                (turn.state, turn.due, turn.held) = ("ready".into(), now, attempt.is_some());
                 return Answer::Nothing;
             }
             OfTurn::Replied(_) | OfTurn::Silent => {
@@ -331,6 +331,12 @@ impl Model {
         }
         idle
     }
+}
+
+fn has_open(attempts: &[Attempt], turn: i64) -> bool {
+    attempts
+        .iter()
+        .any(|one| one.turn == turn && one.state == "open")
 }
 
 impl Turn {

@@ -166,13 +166,12 @@ impl Work<'_> {
         let claimed = self.claimed.clone();
         let flow = &self.processor.flow;
         let (agent, agent_wide) = (flow.agent_id(), flow.agent_wide());
-        let tells = self
-            .tells
-            .clone()
-            .filter(|_| matches!(ending, Ending::Replied(_) | Ending::Silent));
+        let answered = matches!(ending, Ending::Replied(_) | Ending::Silent);
+        let news = self.tells.clone().filter(|_| answered);
+        let news = news.filter(|tells| claimed.told.as_ref() != Some(tells));
         let write = move |conn: &mut Conn| {
             let mine = queue::settle(conn, &claimed, end.as_ref(), &ending, Timestamp::now())?;
-            if let Some(tells) = tells.as_ref().filter(|_| mine) {
+            if let Some(tells) = news.as_ref().filter(|_| mine) {
                 agent_ids::told(conn, &agent, claimed.conversation, tells)?;
             }
             Ok((mine, queue::is_waited_for(conn, &claimed, agent_wide)?))

@@ -11,8 +11,10 @@ const LONGEST: i64 = 300_000;
 impl Model {
     pub(super) fn take_over(&mut self, wide: bool) -> Answer {
         let (now, mut left) = (self.now, 0);
+        let attempts = &self.tables.attempts;
         for turn in self.tables.turns.iter_mut().filter(|turn| turn.is_open()) {
             if turn.state == "running" {
+                turn.held = super::has_open(attempts, turn.id);
                 (turn.state, turn.due, left) = ("ready".into(), now, left + 1);
             }
             turn.due = turn.due.min(now + LONGEST);

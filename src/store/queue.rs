@@ -9,16 +9,17 @@ use diesel::prelude::*;
 use crate::config::Mode;
 use crate::error::{Code, Result};
 use crate::exchange::{AgentIds, Attempt, Request};
-use crate::message::{About, Address, ReplyKind, Said};
+use crate::message::{Address, ReplyKind, Said};
 use crate::time::Timestamp;
 
-use super::kept::{Keep, fixed, on, update};
-use super::schema::{conversations, messages, people as persons, profiles, turns};
+use super::kept::{Keep, on, update};
+use super::schema::turns;
 use super::state::{self, TurnState};
-use super::{Conn, agent_ids, outbox, people};
+use super::{Conn, outbox};
 
 mod attempt;
 pub(super) mod fence;
+mod load;
 mod waiting;
 
 pub use attempt::{AttemptEnd, AttemptState, begin, end, next_attempt, open_attempt};
@@ -199,7 +200,7 @@ fn take(
     if update!(conn, ready, running)? == 0 {
         return Ok(None);
     }
-    let mut claimed = load(conn, turn, &scope.agent)?;
+    let mut claimed = load::claimed(conn, turn, &scope.agent)?;
     if claimed.open.is_none()
         && let Some(request) = compose(&claimed)
     {
@@ -207,72 +208,6 @@ fn take(
         claimed.begun = Some(begun);
     }
     Ok(Some(claimed))
-}
-
-fn load(conn: &mut Conn, turn: i64, agent: &str) -> Result<Claimed> {
-    type Row = (i64, String, i64, i32, i32, bool, i64);
-    let row = turns::table
-        .inner_join(profiles::table.inner_join(persons::table))
-        .inner_join(conversations::table)
-        .filter(turns::id.eq(turn))
-        .select((
-            (
-                turns::conversation,
-                turns::mode,
-                turns::claim,
-                turns::barren,
-                turns::failures,
-                turns::stop_asked,
-                turns::created_at,
-            ),
-            people::WHO,
-            people::PLACE,
-        ));
-    let row = fixed!(row);
-    let (row, who, place): (Row, people::Who, people::Place) = on!(conn, row.get_result(conn))?;
-    let (conversation, mode, claim, barren, failures, stop_asked, created_at) = row;
-    let about = people::about(who);
-    let mode = state::mode(&mode);
-    let (ids, told) = match mode {
-        Mode::Live => agent_ids::known(conn, agent, conversation, about.person)?,
-        Mode::Echo | Mode::Listen => (AgentIds::default(), None),
-    };
-    // The first claim of a turn is the first to begin an attempt.
-    let open = if claim > 1 {
-        open_attempt(conn, turn)?
-    } else {
-        None
-    };
-    Ok(Claimed {
-        turn,
-        claim,
-        conversation,
-        to: people::at(place),
-        mode,
-        barren,
-        failures,
-        stop_asked,
-        created_at: Timestamp(created_at),
-        said: said(conn, turn, &about)?,
-        ids,
-        told,
-        open,
-        begun: None,
-    })
-}
-
-fn said(conn: &mut Conn, turn: i64, by: &About) -> Result<Vec<Said>> {
-    let texts = messages::table
-        .filter(messages::turn.eq(turn))
-        .order(messages::id)
-        .select((messages::text, messages::received_at));
-    let texts: Vec<(Option<String>, i64)> = on!(conn, texts.load(conn))?;
-    let said = texts.into_iter().map(|(text, at)| Said {
-        by: by.clone(),
-        text: text.unwrap_or_default(),
-        at: Timestamp(at),
-    });
-    Ok(said.collect())
 }
 
 fn split(error: Option<&(Code, String)>) -> (Option<&'static str>, Option<&str>) {

@@ -1,6 +1,7 @@
 //! The way of a message as lines, no wider than the terminal. Pure.
 
 use crate::store::report::trace::{ReplyStep, Trace, TurnStep};
+use crate::store::state::TurnState;
 use crate::time::Timestamp;
 
 use super::super::output::one_line;
@@ -99,7 +100,11 @@ fn place(trace: &Trace) -> String {
 }
 
 fn of_turn(turn: &TurnStep) -> String {
-    let flags = [(turn.held, ", held"), (turn.stop_asked, ", to be stopped")];
+    let waits = turn.held && turn.state == TurnState::Ready.as_str();
+    let flags = [
+        (waits, ", perhaps at work"),
+        (turn.stop_asked, ", to be stopped"),
+    ];
     let flags = flags.iter().filter(|(is, _)| *is).map(|(_, word)| *word);
     format!(
         "mode {}, lane {}, claims {}, failures {}{}",

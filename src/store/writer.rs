@@ -119,15 +119,20 @@ struct Desk {
 }
 
 impl Desk {
-    /// Runs the jobs in one transaction, and answers them after the commit. Where one of them fails, each is run
-    /// again in a transaction of its own.
+    /// Runs the jobs in one transaction, and answers them after the commit. Where one of them fails, they are run
+    /// again: those before it, itself, and those after it, each in a transaction of their own.
     ///
     /// Savepoints would spare that, at the cost of two statements and a copy of every page changed for each
     /// job that does not fail; and some errors (a full disk) undo the whole transaction anyway.
     fn write(&mut self, mut jobs: Vec<Box<dyn Job>>) {
         let trouble = match self.transact(&mut jobs) {
-            Ok(false) if jobs.len() > 1 => {
-                return jobs.into_iter().for_each(|job| self.write(vec![job]));
+            Ok(Some(failed)) if jobs.len() > 1 => {
+                let after = jobs.split_off(failed + 1);
+                let alone = jobs.split_off(failed);
+                let parts = [jobs, alone, after].into_iter();
+                return parts
+                    .filter(|jobs| !jobs.is_empty())
+                    .for_each(|jobs| self.write(jobs));
             }
             Ok(_) => None,
             Err(error) => {
@@ -140,29 +145,27 @@ impl Desk {
         }
     }
 
-    /// `false` where a job failed, and nothing was written. A connection on which the rest fails is used no more.
-    fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<bool> {
+    /// Gives the place of a job that failed, and then nothing was written. A connection on which anything else
+    /// fails is used no more.
+    fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Option<usize>> {
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
             None => Conn::open(&self.path)?,
         };
         conn.begin()?;
-        let whole = jobs.iter_mut().all(|job| job.run(&mut conn));
-        let ended = if whole {
-            conn.commit()
-        } else {
-            conn.roll_back()
+        let failed = jobs.iter_mut().position(|job| !job.run(&mut conn));
+        let ended = match failed {
+            None => conn.commit(),
+            Some(_) => conn.roll_back(),
         };
         match ended {
-            Ok(()) => {
-                self.conn = Some(conn);
-                Ok(whole)
-            }
-            Err(error) if whole => {
+            Ok(()) => self.conn = Some(conn),
+            Err(error) if failed.is_none() => {
                 let words = format!("the commit failed: {error}");
-                Err(Error::new(Code::StoreFailed, words))
+                return Err(Error::new(Code::StoreFailed, words));
             }
-            Err(_) => Ok(false),
+            Err(_) => {}
         }
+        Ok(failed)
     }
 }

@@ -95,9 +95,7 @@ pub fn forget(conn: &mut Conn, agent: &str, conversation: i64, person: i64) -> R
 
 /// Notes what the agent has been told of the person in a conversation.
 pub fn told(conn: &mut Conn, agent: &str, conversation: i64, tells: &str) -> Result<()> {
-    let row = agent_ids::table
-        .find((agent, CONVERSATION, conversation))
-        .filter(agent_ids::told.is_null().or(agent_ids::told.ne(tells)));
+    let row = agent_ids::table.find((agent, CONVERSATION, conversation));
     update!(conn, row, agent_ids::told.eq(tells))?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::message::{About, Address, Sender};
 use crate::time::Timestamp;
 
 use super::Conn;
-use super::kept::on;
+use super::kept::{insert, on};
 use super::schema::{conversations, people, profiles};
 
 /// A profile as intake needs it.
@@ -78,27 +78,23 @@ fn introduce(conn: &mut Conn, endpoint: &str, sender: &Sender, now: Timestamp) -
         .as_ref()
         .or(sender.username.as_ref())
         .unwrap_or(&sender.id);
-    let person: i64 = diesel::insert_into(people::table)
-        .values((
-            people::name.eq(name),
-            people::active.eq(true),
-            people::notes.eq(""),
-            people::created_at.eq(now.0),
-        ))
-        .returning(people::id)
-        .get_result(conn)?;
-    let id: i64 = diesel::insert_into(profiles::table)
-        .values((
-            profiles::person.eq(person),
-            profiles::endpoint.eq(endpoint),
-            profiles::user_id.eq(&sender.id),
-            profiles::username.eq(&sender.username),
-            profiles::display_name.eq(&sender.name),
-            profiles::language.eq(&sender.language),
-            profiles::created_at.eq(now.0),
-        ))
-        .returning(profiles::id)
-        .get_result(conn)?;
+    let row = diesel::insert_into(people::table).values((
+        people::name.eq(name),
+        people::active.eq(true),
+        people::notes.eq(""),
+        people::created_at.eq(now.0),
+    ));
+    let person = insert!(conn, row, people::id)?;
+    let row = diesel::insert_into(profiles::table).values((
+        profiles::person.eq(person),
+        profiles::endpoint.eq(endpoint),
+        profiles::user_id.eq(&sender.id),
+        profiles::username.eq(&sender.username),
+        profiles::display_name.eq(&sender.name),
+        profiles::language.eq(&sender.language),
+        profiles::created_at.eq(now.0),
+    ));
+    let id = insert!(conn, row, profiles::id)?;
     Ok(Profile {
         id,
         person,
@@ -111,17 +107,15 @@ pub fn conversation(conn: &mut Conn, address: &Address, now: Timestamp) -> Resul
     if let Some(found) = find_conversation(conn, address)? {
         return Ok(found);
     }
-    let id = diesel::insert_into(conversations::table)
-        .values((
-            conversations::endpoint.eq(&address.endpoint),
-            conversations::account.eq(&address.account),
-            conversations::chat.eq(&address.chat),
-            conversations::thread.eq(address.thread.as_deref().unwrap_or_default()),
-            conversations::reachable.eq(true),
-            conversations::created_at.eq(now.0),
-        ))
-        .returning(conversations::id)
-        .get_result(conn)?;
+    let row = diesel::insert_into(conversations::table).values((
+        conversations::endpoint.eq(&address.endpoint),
+        conversations::account.eq(&address.account),
+        conversations::chat.eq(&address.chat),
+        conversations::thread.eq(address.thread.as_deref().unwrap_or_default()),
+        conversations::reachable.eq(true),
+        conversations::created_at.eq(now.0),
+    ));
+    let id = insert!(conn, row, conversations::id)?;
     Ok(Conversation {
         id,
         reachable: true,

@@ -8,7 +8,7 @@ use crate::shelf::{Keep, Kept, Shelf};
 use crate::time::Timestamp;
 
 use super::schema::shelf;
-use super::{Conn, Store};
+use super::{Conn, Store, kept};
 
 /// The shelf of one endpoint.
 pub struct StoreShelf {
@@ -145,17 +145,15 @@ fn insert(
     value: &str,
     keep: Keep,
 ) -> Result<i64> {
-    Ok(diesel::insert_into(shelf::table)
-        .values((
-            shelf::endpoint.eq(endpoint),
-            shelf::drawer.eq(drawer),
-            shelf::key.eq(key),
-            shelf::value.eq(value),
-            shelf::person.eq(keep.person),
-            shelf::expires_at.eq(keep.until.map(|at| at.0)),
-        ))
-        .returning(shelf::id)
-        .get_result(conn)?)
+    let value = diesel::insert_into(shelf::table).values((
+        shelf::endpoint.eq(endpoint),
+        shelf::drawer.eq(drawer),
+        shelf::key.eq(key),
+        shelf::value.eq(value),
+        shelf::person.eq(keep.person),
+        shelf::expires_at.eq(keep.until.map(|at| at.0)),
+    ));
+    Ok(kept::insert!(conn, value, shelf::id)?)
 }
 
 /// Takes what has expired off every shelf, up to `most` values. Gives how many there were.

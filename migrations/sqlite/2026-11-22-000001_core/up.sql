@@ -72,7 +72,8 @@ CREATE TABLE turns (
     settled_at   INTEGER,
     CHECK ((state IN ('ready', 'running')) = (settled_at IS NULL)),
     CHECK ((state = 'running') = (boot IS NOT NULL)),
-    CHECK (state <> 'running' OR held)
+    CHECK (state <> 'running' OR held),
+    CHECK (settled_at IS NULL OR NOT held)
 ) STRICT;
 CREATE INDEX turns_open ON turns (conversation, id) WHERE settled_at IS NULL;
 CREATE INDEX turns_order ON turns (id) WHERE settled_at IS NULL;

@@ -37,7 +37,7 @@ pub struct TurnStep {
     pub barren: i32,
     /// Failures that the agent reported.
     pub failures: i32,
-    /// Whether an attempt may be at work although it waits.
+    /// Whether it has its lane: it runs, or waits while an attempt of it may be at work.
     pub held: bool,
     /// Whether it is to be stopped.
     pub stop_asked: bool,

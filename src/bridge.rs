@@ -106,6 +106,7 @@ impl Bridge {
         for key in new.needs_restart(&old) {
             log::warn!("`{key}` changed; it takes effect at the next start");
         }
+        let new = &Arc::new(Config::clone(new).as_started(&old));
         logging::apply(&new.log);
         if old.agent != new.agent {
             match open_agent(new) {

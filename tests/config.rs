@@ -272,6 +272,9 @@ fn what_waits_for_a_restart_is_named() {
     let after = instance.config();
     assert_eq!(after.changed_keys(&before), ["http.listen", "mode"]);
     assert_eq!(after.needs_restart(&before), ["http.listen"]);
+    let running = after.as_started(&before);
+    assert_eq!(running.changed_keys(&before), ["mode"]);
+    assert_eq!(running.http, before.http);
 }
 
 #[test]

@@ -27,4 +27,19 @@ impl Config {
         changed.retain(|key| AT_START.contains(&key.as_str()));
         changed
     }
+
+    /// This configuration, with the values of [`AT_START`] as they are in `running`.
+    #[must_use]
+    pub fn as_started(mut self, running: &Self) -> Self {
+        self.database = running.database.clone();
+        self.http = running.http.clone();
+        self.agent.isolation = running.agent.isolation;
+        for key in AT_START {
+            match running.values.get(*key) {
+                Some(value) => self.values.insert((*key).to_owned(), value.clone()),
+                None => self.values.remove(*key),
+            };
+        }
+        self
+    }
 }

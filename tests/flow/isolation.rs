@@ -34,6 +34,30 @@ fn with_blocks_one_person_at_a_time_is_before_the_agent_with_their_own_memory() 
 }
 
 #[test]
+fn another_isolation_waits_for_the_next_start() {
+    for (was, becomes, at_once) in [("block", "conversation", 1), ("conversation", "block", 2)] {
+        let scene = Scene::isolated(was);
+        let isolation = |mode: &str| format!("isolation = \"{mode}\"");
+        scene.broca.edit(&isolation(was), &isolation(becomes));
+        scene.broca.reload();
+        scene.letta.think(Duration::from_millis(500));
+        scene.telegram.push(ANN, "ann's secret");
+        scene.telegram.push(BEN, "ben's question");
+        scene.telegram.wait_sent(2, Duration::from_secs(20));
+        scene.broca.wait_idle();
+        assert_eq!(scene.letta.most_at_once(), at_once, "{was}");
+        let wide = scene.count("turns WHERE lane = 'agent'");
+        assert_eq!(wide, if was == "block" { 2 } else { 0 }, "{was}");
+        scene.broca.stop();
+        scene.broca.start();
+        scene.telegram.push(ANN, "again");
+        scene.telegram.wait_sent(3, Duration::from_secs(20));
+        let wide = scene.count("turns WHERE lane = 'agent'");
+        assert_eq!(wide, if was == "block" { 2 } else { 1 }, "{was}");
+    }
+}
+
+#[test]
 fn a_block_left_attached_by_a_crash_is_taken_away_before_anyone_else_is_served() {
     let scene = Scene::isolated("block");
     scene.letta.think(Duration::from_secs(1));

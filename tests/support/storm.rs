@@ -246,7 +246,7 @@ impl Storm {
         }
         self.broca.start();
         let (mut seen, mut since) = (0, Instant::now());
-        while since.elapsed() < PATIENCE && self.judge().lost > 0 {
+        while since.elapsed() < PATIENCE && !self.is_over() {
             thread::sleep(Duration::from_millis(100));
             let sent = self.telegram.sent_count();
             if sent > seen {
@@ -262,6 +262,15 @@ impl Storm {
             note(&self.broca.log());
         }
         verdict
+    }
+
+    /// Whether all is answered, and nothing waits to be sent once more because its confirmation was lost.
+    fn is_over(&self) -> bool {
+        let mut verdict = self.judge();
+        if verdict.lost == 0 {
+            self.judge_daemon(&mut verdict);
+        }
+        verdict.lost == 0 && verdict.unfinished == 0
     }
 
     fn count(&self) -> usize {

@@ -139,7 +139,7 @@ fn list(
         return Ok(());
     }
     let mut table = Table::new(&[
-        "turn", "state", "endpoint", "chat", "mode", "tries", "age", "code",
+        "turn", "state", "endpoint", "chat", "mode", "claims", "age", "code",
     ]);
     for turn in turns {
         table.row([
@@ -148,7 +148,7 @@ fn list(
             turn.endpoint,
             turn.conversation.to_string(),
             turn.mode,
-            turn.attempts.to_string(),
+            turn.claims.to_string(),
             ago(turn.created_at),
             turn.code.unwrap_or_default(),
         ]);

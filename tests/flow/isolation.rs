@@ -1,7 +1,8 @@
 //! `block` and `shared`: one agent for everybody, with and without memory apart.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::support::broca::until;
 use crate::support::scene::{ANN, BEN, Scene};
 
 #[test]
@@ -83,11 +84,9 @@ fn a_turn_that_may_be_at_work_keeps_its_lane_where_the_way_to_it_fails() {
     scene.broca.kill();
     scene.letta.refuse("/attach/", 500);
     scene.broca.start();
-    let give_up = Instant::now() + Duration::from_secs(20);
-    while scene.count("turns WHERE state = 'ready' AND last_code IS NOT NULL") == 0 {
-        assert!(Instant::now() < give_up, "it was not put back");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    until("the turn to be put back", || {
+        scene.count("turns WHERE state = 'ready' AND last_code IS NOT NULL") > 0
+    });
     assert_eq!(scene.count("turns WHERE held = 1"), 1);
     scene.letta.heal();
     scene.telegram.wait_sent(1, Duration::from_secs(20));

@@ -24,7 +24,7 @@ pub struct TurnRow {
     /// Where it is.
     pub state: String,
     /// How often it was claimed.
-    pub attempts: i64,
+    pub claims: i64,
     /// Failures that the agent reported.
     pub failures: i32,
     /// Unix milliseconds.
